@@ -1,0 +1,39 @@
+"""Hooks alone: what decides how the relay is served stands on the Procfile's line."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from relay.errors import SettingsError
+from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Refuse to start with mistakes in the settings: a worker that fails would be started for ever."""
+    try:
+        Settings.read(os.environ)
+    except SettingsError as failure:
+        sys.stderr.write(failure.report() + "\n")
+        sys.exit(2)
+    # Each kept-alive connection is a file, and gunicorn's worker dies when it cannot open one more.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Start the worker's thread in each web process: one dyno does all of it."""
+    worker.wsgi.extensions["relay"].worker.start()
+
+
+def worker_exit(_server: Arbiter, worker: Worker) -> None:
+    """Let what runs come to the end of its visit; what is due later is someone else's."""
+    application = getattr(worker, "wsgi", None)
+    if application is not None:
+        application.extensions["relay"].worker.stop()

@@ -1,0 +1,99 @@
+"""What a cancel comes to, from what is known of its orders. Pure reasoning: no clock, no vendor."""
+
+from __future__ import annotations
+
+from relay.cancel import Cancel, Scope
+from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
+from relay.vendor import Order
+
+OUT_OF_TIME = "still working, and the alert's time had run out before it was seen"
+
+_NAMELESS = "the vendor named no orders, so which ones it cancelled is not known; none works any more"
+
+_NO_WORKING = "no working order"
+
+#: Instruments that a warning names at most.
+_NAMED_AT_MOST = 10
+
+
+def conclude(cancel: Cancel, progress: Progress, *, read_back: bool) -> bool:
+    """End the cancel if every order is accounted for; say whether it ended.
+
+    `read_back`: what works was listed after the last send, so that silence about an order means it is
+    not there; for an order that the alert names, its own state is enough.
+    """
+    meant = [each for each in progress.orders if not each.untold]
+    outcomes = {each.outcome for each in meant}
+    if Outcome.PENDING in outcomes:
+        progress.status = Status.IN_PROGRESS
+        return False
+    if Outcome.REQUESTED in outcomes or not (read_back or cancel.scope is Scope.ORDER):
+        progress.status = Status.REQUESTED
+        return False
+    _end(cancel, progress, meant)
+    return True
+
+
+def give_up(progress: Progress) -> None:
+    """End a cancel whose time for reading back is over."""
+    last = f" (last: {progress.reason})" if progress.reason else ""
+    open_orders = [each for each in progress.orders if not each.untold and _is_open(each)]
+    never_asked = [each for each in open_orders if each.asks == 0]
+    for each in open_orders:
+        each.outcome = Outcome.UNKNOWN
+    if never_asked:
+        progress.end(Status.FAILED, f"not all could be sent before its time ran out{last}")
+    else:
+        progress.end(Status.UNKNOWN, f"no evidence either way after reading back for 5 minutes{last}")
+
+
+def run_out(progress: Progress) -> None:
+    """End a cancel of which nothing could start before its `max_age` was over."""
+    last = f": {progress.reason}" if progress.reason else ""
+    if progress.attempts:
+        progress.end(Status.FAILED, f"could not be sent before its time ran out{last}")
+    else:
+        progress.end(Status.EXPIRED, f"its time ran out before a first try{last}")
+
+
+def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]) -> None:
+    """Name what does work in the account where nothing of the instrument does: a typo, or the roll."""
+    progress.warnings = [each for each in progress.warnings if not each.startswith(_NO_WORKING)]
+    if cancel.scope is not Scope.INSTRUMENT or progress.orders or not listed:
+        return
+    counts: dict[str, int] = {}
+    for order in listed:
+        counts[order.instrument] = counts.get(order.instrument, 0) + 1
+    there = "; ".join(
+        f"{instrument}, {count}" for instrument, count in sorted(counts.items())[:_NAMED_AT_MOST]
+    )
+    progress.warnings.append(f"{_NO_WORKING} of {cancel.name} in {cancel.account}; working there: {there}")
+
+
+def _is_open(order: OrderOutcome) -> bool:
+    return order.outcome in {Outcome.PENDING, Outcome.REQUESTED}
+
+
+def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
+    rejected = [each for each in meant if each.outcome is Outcome.REJECTED]
+    too_late = [each for each in meant if each.outcome is Outcome.UNKNOWN]
+    untold = [each for each in progress.orders if each.untold]
+    if rejected:
+        all_of_them = len(rejected) == len(meant)
+        progress.end(Status.REJECTED if all_of_them else Status.FAILED, rejected[0].reason)
+    elif too_late:
+        progress.end(Status.FAILED, too_late[0].reason)
+    elif untold:
+        progress.end(Status.UNKNOWN, untold[0].reason)
+    elif _nothing_was_to_be_done(cancel, progress, meant):
+        progress.end(Status.NOTHING_TO_CANCEL)
+    else:
+        if not meant:
+            progress.warnings.append(_NAMELESS)
+        progress.end(Status.CONFIRMED)
+
+
+def _nothing_was_to_be_done(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> bool:
+    if progress.sent is Sent.MAYBE:
+        return False
+    return not meant or (cancel.scope is Scope.ORDER and meant[0].asks == 0)

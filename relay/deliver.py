@@ -1,0 +1,255 @@
+"""One Cancel → a conversation with its vendor → an Outcome. The rule of money stands here, once.
+
+The first try may be one bulk call, if it can start while the alert is fresh. Every later visit lists
+the working orders, cancels by id those that the alert means (`relay.evidence`), and reads back until
+each is proven to be over (`relay.prove`, `relay.conclude`). A worker only ever makes later visits, so
+no bulk call can be sent twice; what may have left is read back, never repeated as it was.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+
+from relay.cancel import Cancel, Scope
+from relay.conclude import OUT_OF_TIME, conclude, give_up, run_out, warn_of_others
+from relay.converse import Conversations
+from relay.errors import LeaseEnded, NotReady, NotSent, Refused, Throttled, Unknown, VendorError
+from relay.evidence import Verdict, judge
+from relay.ledger import Held
+from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
+from relay.prove import Prover
+from relay.vendor import Order, Vendor
+
+#: Milliseconds after its arrival, and after its timestamp, in which what works at the vendor is what
+#: the alert means, so that a bulk call may start and a list tells what was there.
+FRESH_MS = 1_000
+FRESH_AFTER_TIMESTAMP_MS = 5_000
+
+#: Seconds that a bulk call whose answer names no orders waits for the list taken beside it.
+_HEAD_START_S = 0.5
+
+#: Milliseconds to the first look after a send; doubled each time, up to the longest.
+FIRST_LOOK_MS = 150
+_LONGEST_LOOK_MS = 8_000
+
+
+class Delivery:
+    """One cancel of a record in hand."""
+
+    def __init__(
+        self, held: Held, cancel: Cancel, progress: Progress, vendor: Vendor, talk: Conversations
+    ) -> None:
+        """Take the cancel, how far it is, and the vendor to talk to."""
+        self._held = held
+        self._cancel = cancel
+        self._progress = progress
+        self._vendor = vendor
+        self._talk = talk
+        self._prover = Prover(progress, vendor, talk, named=cancel.scope is Scope.ORDER)
+        self._read_back = False
+        self._tried = False
+
+    def first(self) -> None:
+        """Make the first try, in the process that claimed the alert."""
+        self._visit(self._first)
+
+    def again(self) -> None:
+        """Make a later visit: read back, and cancel by id what the alert means and still works."""
+        self._visit(self._again)
+
+    def taken_over(self) -> None:
+        """Note that the last holder died or was paused: what it was about to send may have left."""
+        self._progress.started = True
+        self._progress.attempts = max(1, self._progress.attempts)
+        if self._progress.sent is Sent.NO:
+            self._progress.sent = Sent.MAYBE
+
+    def _visit(self, step: Callable[[], None]) -> None:
+        """Take a step, and turn whatever the vendor says against it into what happens next."""
+        progress = self._progress
+        if self._out_of_time():
+            return
+        wait_ms: int | None = None
+        try:
+            step()
+        except Refused as failure:
+            if not progress.started:
+                progress.attempts += 1
+                progress.end(Status.REJECTED, failure.words)
+                return
+            progress.reason = failure.words
+        except (NotSent, Throttled) as failure:
+            progress.reason, wait_ms = failure.words, failure.wait_ms
+            self._tried = getattr(failure, "tried", True)
+        except VendorError as failure:
+            progress.reason = failure.words
+        else:
+            progress.reason = next((each.reason for each in progress.orders if not each.outcome.over), None)
+        progress.attempts += int(self._tried or self._prover.asked)
+        if not conclude(self._cancel, progress, read_back=self._read_back):
+            self._come_back(wait_ms)
+
+    def _out_of_time(self) -> bool:
+        now_ms, progress, record = self._held.now_ms(), self._progress, self._held.record
+        if not progress.started and now_ms > record.act_until_ms:
+            run_out(progress)
+        elif now_ms > record.read_until_ms:
+            give_up(progress)
+        return progress.status.ended
+
+    def _come_back(self, wait_ms: int | None) -> None:
+        """Say when to visit next: after what the vendor asked for, else with back-off and jitter."""
+        progress, record = self._progress, self._held.record
+        pause_ms = min(_LONGEST_LOOK_MS, FIRST_LOOK_MS << min(progress.looks, 10))
+        pause_ms = int(pause_ms * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, no secret
+        progress.looks += 1
+        now_ms = self._held.now_ms()
+        end_ms = record.read_until_ms if progress.started else record.act_until_ms
+        progress.due_ms = min(now_ms + max(pause_ms, wait_ms or 0), max(now_ms, end_ms) + 1)
+
+    def _first(self) -> None:
+        if self._cancel.scope is Scope.ORDER:
+            self._prover.ask(self._named())
+        elif self._vendor.has_bulk(self._cancel) and self._fresh():
+            try:
+                self._bulk()
+            except (NotSent, Throttled, Unknown):
+                # While the alert is fresh a list still tells what was there, which nothing can later.
+                if not self._fresh():
+                    raise
+                self._list_and_ask(first_hand=True)
+        else:
+            self._list_and_ask(first_hand=self._fresh())
+
+    def _again(self) -> None:
+        if self._cancel.scope is not Scope.ORDER:
+            self._list_and_ask(first_hand=False)
+        elif self._progress.started:
+            self._named()
+            self._prover.look_and_ask({})
+            self._read_back = True
+        else:
+            self._prover.ask(self._named())
+
+    def _fresh(self) -> bool:
+        """Say whether the alert came so recently that all that works now was there when it came."""
+        now_ms, record = self._held.now_ms(), self._held.record
+        timestamp_ms = record.alert.timestamp_ms
+        return now_ms - record.received_ms <= FRESH_MS and (
+            timestamp_ms is None or now_ms - timestamp_ms <= FRESH_AFTER_TIMESTAMP_MS
+        )
+
+    def _named(self) -> OrderOutcome:
+        """Give the order that the alert names."""
+        cancel, progress = self._cancel, self._progress
+        if not progress.orders and cancel.name is not None and cancel.account is not None:
+            progress.orders = [OrderOutcome(cancel.name, cancel.account)]
+        return progress.orders[0]
+
+    def _bulk(self) -> None:
+        """Make the one bulk call that the alert may have."""
+        progress = self._progress
+        survey = None if self._vendor.names_its_orders(self._cancel) else _Beside(self._working)
+        if survey:
+            survey.wait(_HEAD_START_S)
+        try:
+            self._tried = True
+            named = self._talk.hold(self._vendor.bulk(self._cancel), urgent=True)
+            progress.started, progress.sent = True, Sent.YES
+            if named is not None and self._cancel.account is not None:
+                self._named_by_vendor(named, self._cancel.account)
+        except Unknown:
+            progress.started, progress.sent = True, Sent.MAYBE
+            raise
+        finally:
+            if survey:
+                self._surveyed(survey.result())
+
+    def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
+        """Take what a bulk call's answer names as what was there."""
+        progress = self._progress
+        progress.orders = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
+        progress.was_there = [[account, each.order_id] for each in progress.orders]
+
+    def _surveyed(self, orders: tuple[Order, ...] | None) -> None:
+        """Keep the list that was taken beside a bulk call: without it nothing could be proven."""
+        progress = self._progress
+        if orders is None:
+            # What the call cancelled cannot be known any more; what still works can.
+            progress.sent = Sent.MAYBE if progress.sent is Sent.YES else progress.sent
+            return
+        progress.was_there = [[order.account, order.order_id] for order in orders]
+        if progress.sent is Sent.YES:
+            progress.orders = [
+                OrderOutcome(order.order_id, order.account, Outcome.REQUESTED, asks=1) for order in orders
+            ]
+
+    def _list_and_ask(self, *, first_hand: bool) -> None:
+        """List what works, take in what the alert means, and ask for it by id."""
+        cancel, progress = self._cancel, self._progress
+        may_act = self._held.now_ms() <= self._held.record.act_until_ms
+        listed = self._working()
+        self._read_back = True
+        if not progress.started:
+            progress.started = self._tried = True
+        if first_hand and progress.was_there is None:
+            progress.was_there = [[order.account, order.order_id] for order in listed]
+        progress.orders = [each for each in progress.orders if not each.untold]
+        for order in listed:
+            if progress.order(order.account, order.order_id) is None:
+                self._take_in(order, may_act=may_act)
+        warn_of_others(cancel, progress, listed)
+        self._prover.look_and_ask({(order.account, order.order_id): order for order in listed})
+
+    def _take_in(self, order: Order, *, may_act: bool) -> None:
+        """Add a working order to those of the cancel, if the alert means it or might."""
+        verdict, why = judge(
+            self._cancel,
+            self._progress,
+            order,
+            received_ms=self._held.record.received_ms,
+            same_instrument=self._vendor.same_instrument,
+        )
+        if verdict is Verdict.NOT_MEANT:
+            return
+        outcome = OrderOutcome(order.order_id, order.account)
+        if verdict is Verdict.UNTOLD:
+            outcome.outcome, outcome.untold, outcome.reason = Outcome.UNKNOWN, True, f"left alone: {why}"
+        elif not may_act:
+            outcome.outcome, outcome.reason = Outcome.UNKNOWN, OUT_OF_TIME
+        self._progress.orders.append(outcome)
+
+    def _working(self) -> tuple[Order, ...]:
+        """List the working orders of every account that the cancel reaches."""
+        waiting = any(each.outcome is Outcome.PENDING for each in self._progress.orders)
+        urgent = waiting or not self._progress.started
+        account = self._cancel.account
+        accounts = self._talk.hold(self._vendor.accounts(), urgent=urgent) if account is None else (account,)
+        return tuple(
+            order for each in accounts for order in self._talk.hold(self._vendor.working(each), urgent=urgent)
+        )
+
+
+class _Beside:
+    """A list taken in a thread of its own beside a send; where it fails there is no such evidence."""
+
+    def __init__(self, take: Callable[[], tuple[Order, ...]]) -> None:
+        self._orders: tuple[Order, ...] | None = None
+        self._take = take
+        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._orders = self._take()
+        except (VendorError, LeaseEnded, NotReady):
+            self._orders = None
+
+    def wait(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def result(self) -> tuple[Order, ...] | None:
+        self._thread.join()
+        return self._orders

@@ -1,0 +1,80 @@
+"""Which orders an alert means: those that were there when it came, and only those.
+
+Pure reasoning, without a clock or a vendor. The rule (specification, section 5) exists so that a
+retry, however late, never touches an order that was placed after the alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from relay.cancel import Cancel, Scope
+from relay.outcome import Progress
+from relay.vendor import Order
+
+#: Milliseconds around the alert in which a vendor's creation time decides nothing: clocks differ.
+UNCERTAIN_MS = 2_000
+
+
+class Verdict(StrEnum):
+    """Whether a working order is one of those that the alert means."""
+
+    MEANT = "meant"
+    NOT_MEANT = "not meant"
+    UNTOLD = "untold"
+
+
+def judge(
+    cancel: Cancel,
+    progress: Progress,
+    order: Order,
+    *,
+    received_ms: int,
+    same_instrument: Callable[[str | int, str], bool | None],
+) -> tuple[Verdict, str | None]:
+    """Say whether the alert means a working order; for UNTOLD, why nothing can tell."""
+    aimed, why = _aimed_at(cancel, order, same_instrument)
+    if aimed is not None and not aimed:
+        return Verdict.NOT_MEANT, None
+    there, when = _was_there(progress, order, received_ms)
+    if there is not None and not there:
+        return Verdict.NOT_MEANT, None
+    if aimed and there:
+        return Verdict.MEANT, None
+    return Verdict.UNTOLD, why or when
+
+
+def _aimed_at(
+    cancel: Cancel, order: Order, same_instrument: Callable[[str | int, str], bool | None]
+) -> tuple[bool | None, str | None]:
+    """Say whether instrument and side are those of the cancel."""
+    why = None
+    if cancel.side is not None:
+        if order.side is None:
+            why = "its side cannot be read"
+        elif order.side != cancel.side:
+            return False, None
+    if cancel.scope is Scope.INSTRUMENT and cancel.name is not None:
+        same = same_instrument(cancel.name, order.instrument)
+        if same is None:
+            why = f"whether {cancel.name} means {order.instrument} cannot be told: name the contract"
+        elif not same:
+            return False, None
+    return (True, None) if why is None else (None, why)
+
+
+def _was_there(progress: Progress, order: Order, received_ms: int) -> tuple[bool | None, str | None]:
+    """Say whether the order was there when the alert came."""
+    listed = progress.was_there
+    if listed is not None and [order.account, order.order_id] in listed:
+        return True, None
+    if order.created_ms is not None:
+        # A time that moves when an order is changed only moves forward: before the alert, it still proves.
+        if order.created_ms < received_ms - UNCERTAIN_MS:
+            return True, None
+        if order.created_ms > received_ms + UNCERTAIN_MS:
+            return False, None
+    if listed is not None:
+        return False, None
+    return None, "whether it was placed before or after the alert cannot be told"

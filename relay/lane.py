@@ -1,0 +1,166 @@
+"""A lane for each credential: the threads in which records are carried forward.
+
+A request hands its record to the lane and waits no longer than its reply time; the lane goes on. The
+lanes are small and apart, so that a broker that hangs fills its own and no other's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from relay import log
+from relay.alert import ReplyWhen
+from relay.converse import Conversations, Line
+from relay.deliver import Delivery
+from relay.errors import LeaseEnded, NotReady
+from relay.ledger import Held, Ledger
+from relay.outcome import Status
+from relay.record import Record
+from relay.settings import Scrubber
+
+#: Records that one lane carries at once. A broker that answers in 300 ms is then kept busy with 400 calls
+#: a second in each process; a thread that waits costs some 50 kB.
+LANE_THREADS = 128
+
+#: Accounts of one alert that are worked on side by side.
+_ACCOUNTS_AT_ONCE = 8
+
+#: Milliseconds after which a record that found its lane full is due again.
+_FULL_MS = 100
+
+
+class Job:
+    """One record being carried forward."""
+
+    def __init__(self, record: Record) -> None:
+        """Take the record that the lane's thread writes to."""
+        self._record = record
+        self._over = threading.Event()
+        #: Whether the ledger has taken what came of it.
+        self.recorded = False
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is over, and no longer than that."""
+        self._over.wait(seconds)
+
+    def end(self) -> None:
+        """Say that it is over."""
+        self._over.set()
+
+    def seen(self) -> Record:
+        """Give the record as others may be told of it: what the ledger has not taken is in progress."""
+        if self.recorded:
+            return self._record
+        seen = Record.decode(self._record.encode(), self._record.received_ms)
+        for _, progress in seen.cancels:
+            if progress.status.ended and self._over.is_set():
+                progress.status = Status.IN_PROGRESS
+        return seen
+
+
+class Lanes:
+    """Carry records forward, each in the lane of its credential. Threads start with the first record."""
+
+    def __init__(self, lines: Mapping[str, Line], ledger: Ledger, scrubber: Scrubber) -> None:
+        """Take the lines to the vendors, by the vendor's name."""
+        self._lines = lines
+        self._ledger = ledger
+        self._scrubber = scrubber
+        self._pools = {name: ThreadPoolExecutor(LANE_THREADS, f"lane-{name}") for name in lines}
+        self._free = {name: threading.BoundedSemaphore(LANE_THREADS) for name in lines}
+        self._stopping = threading.Event()
+
+    def first(self, held: Held, *, until: float) -> Job:
+        """Make the first try.
+
+        An alert that wants to be answered when it is confirmed is looked at again until then, or
+        until the (monotonic) moment when its reply is due.
+        """
+        return self._carry(held, lambda: self._first(held, until))
+
+    def again(self, held: Held) -> Job:
+        """Make a later visit."""
+        return self._carry(held, lambda: self._each_due(held, Delivery.again))
+
+    def stop(self) -> None:
+        """Let what runs come to the end of its visit, and take no more."""
+        self._stopping.set()
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
+
+    def _carry(self, held: Held, work: Callable[[], None]) -> Job:
+        name = held.record.cancels[0][0].vendor
+        job = Job(held.record)
+        if name not in self._lines:
+            self._later(job, held, f"{name} is not configured in this process")
+        elif self._stopping.is_set() or not self._free[name].acquire(blocking=False):
+            self._later(job, held, f"too many calls to {name} are under way")
+        else:
+            self._pools[name].submit(self._run, name, held, work, job)
+        return job
+
+    def _run(self, name: str, held: Held, work: Callable[[], None], job: Job) -> None:
+        facts = {"alert_id": held.record.alert_id, "request_id": held.record.request_id}
+        try:
+            work()
+            held.settle()
+            job.recorded = True
+        except LeaseEnded:
+            log.say("lease_ended", facts)
+        except NotReady:
+            # The record keeps its lease, so whoever finds Redis again first takes it over.
+            log.say("redis_away", facts)
+        except Exception:  # noqa: BLE001 - the thread's last door: what is unforeseen is logged, and taken over
+            log.say_unforeseen(facts)
+        finally:
+            self._free[name].release()
+            job.end()
+
+    def _first(self, held: Held, until: float) -> None:
+        self._each_due(held, Delivery.first)
+        if held.record.alert.reply_when is not ReplyWhen.CONFIRMED:
+            return
+        while (due_ms := held.record.due_ms) is not None:
+            wait_s = max(0.0, (due_ms - held.now_ms()) / 1000)
+            if time.monotonic() + wait_s >= until or self._stopping.wait(wait_s):
+                return
+            self._each_due(held, Delivery.again)
+
+    def _each_due(self, held: Held, visit: Callable[[Delivery], None]) -> None:
+        """Visit every cancel whose time has come, side by side where there are several."""
+        now_ms = held.now_ms()
+        due = []
+        for cancel, progress in held.record.cancels:
+            if progress.status.ended or (progress.due_ms or 0) > now_ms:
+                continue
+            line = self._lines[cancel.vendor]
+            talk = Conversations(line, self._ledger, held, self._scrubber)
+            delivery = Delivery(held, cancel, progress, line.vendor, talk)
+            if held.interrupted:
+                delivery.taken_over()
+            due.append(delivery)
+        held.interrupted = False
+        if len(due) == 1:
+            visit(due[0])
+        elif due:
+            with ThreadPoolExecutor(_ACCOUNTS_AT_ONCE) as pool:
+                list(pool.map(visit, due))
+
+    def _later(self, job: Job, held: Held, reason: str) -> None:
+        """Let go of a record that cannot be worked on here and now; someone comes back to it soon."""
+        for _, progress in held.record.cancels:
+            if not progress.status.ended:
+                progress.reason = reason
+                progress.due_ms = max(progress.due_ms or 0, held.now_ms() + _FULL_MS)
+                if held.interrupted:
+                    progress.started = True
+        try:
+            held.settle()
+            job.recorded = True
+        except (LeaseEnded, NotReady):
+            log.say("not_let_go", {"alert_id": held.record.alert_id, "reason": reason})
+        finally:
+            job.end()

@@ -1,0 +1,263 @@
+"""Claim, settle, take over: every touch of Redis, and its few scripts.
+
+The record is the claim. Times and leases are told by Redis's clock, inside the scripts, so that a
+machine whose clock is ahead cannot steal work that is alive. A record that is held has a token; only
+its holder can write it, and whoever finds a token on a record that is due knows that the holder died
+or was paused in mid work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from relay.errors import LeaseEnded, NotReady
+from relay.record import Record
+from relay.settings import Settings
+
+#: Milliseconds by which an alert's timestamp may lie in the future: clocks differ.
+AHEAD_MS = 30_000
+
+#: Wrong credentials an address may send within STRIKES_MS before it is told to wait.
+STRIKES = 20
+STRIKES_MS = 60_000
+
+#: Seconds to open a connection, to wait for an answer, and to wait for one of the pool's connections.
+#: Redis answers within a millisecond; with one repetition all of it stays under a second.
+_CONNECT_S = 0.2
+_ANSWER_S = 0.3
+_POOL_S = 0.3
+
+_PREFIX = "relay:"
+_RECORD = _PREFIX + "alert:"
+_DUE = _PREFIX + "due"
+_INDEX = _PREFIX + "alerts"
+
+_SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Hold(StrEnum):
+    """What a settle leaves behind: the record held on, due later, or ended."""
+
+    HOLD = "hold"
+    LATER = "later"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What an alert is known by when it comes again. `ttl_ms` 0: it is not de-duplicated."""
+
+    sender: str
+    value: str
+    content: str
+    ttl_ms: int
+
+    def name(self) -> str:
+        """Give the name in Redis: a hash, since a key is the sender's own text."""
+        if self.ttl_ms == 0:
+            return ""
+        return f"{_PREFIX}key:{hashlib.sha256(f'{self.sender} {self.value}'.encode()).hexdigest()}"
+
+
+class Claimed(StrEnum):
+    """What came of a claim."""
+
+    CLAIMED = "claimed"
+    DUPLICATE = "duplicate"
+    REUSED = "reused"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim, at `now_ms`: the record in hand, the first one's record, or the age."""
+
+    result: Claimed
+    now_ms: int
+    held: Held | None = None
+    record: Record | None = None
+    age_ms: int = 0
+
+
+class Held:
+    """A record in hand. `interrupted`: its last holder died or was paused in mid work."""
+
+    def __init__(self, ledger: Ledger, record: Record, token: str, now_ms: int, since: float) -> None:
+        """Take the record, as of `now_ms`; `since` is the local clock before Redis was asked."""
+        self.record = record
+        self.token = token
+        self.interrupted = False
+        self._ledger = ledger
+        self._lock = threading.RLock()
+        self._ends = since + ledger.lease_s
+        self._now_ms, self._now_at = now_ms, since
+
+    def now_ms(self) -> int:
+        """Give Redis's time: as it last told it, and what has passed here since."""
+        return self._now_ms + int((time.monotonic() - self._now_at) * 1000)
+
+    def left_s(self) -> float:
+        """Give the seconds that the lease has left at least."""
+        return self._ends - time.monotonic()
+
+    def clearance(self) -> None:
+        """Stand before each write to a vendor: raise `LeaseEnded` when the lease is over."""
+        if self.left_s() <= 0:
+            raise LeaseEnded
+
+    def keep(self, needed_s: float) -> None:
+        """Make sure the lease lasts for `needed_s`; what is known so far is written on the way."""
+        with self._lock:
+            if self.left_s() < needed_s:
+                self._settle(Hold.HOLD, int(self._ledger.lease_s * 1000))
+
+    def settle(self) -> None:
+        """Write what is known, and let go: due again, or ended."""
+        with self._lock:
+            due_ms = self.record.due_ms
+            if due_ms is None:
+                self.record.ended_ms = self.now_ms()
+                self._settle(Hold.END, 0)
+            else:
+                self._settle(Hold.LATER, max(0, due_ms - self.now_ms()))
+
+    def _settle(self, hold: Hold, in_ms: int) -> None:
+        since = time.monotonic()
+        now_ms = self._ledger.write(self, hold, in_ms)
+        if not now_ms:
+            self._ends = 0.0
+            raise LeaseEnded
+        self._now_ms, self._now_at = now_ms, since
+        if hold is Hold.HOLD:
+            self._ends = since + self._ledger.lease_s
+
+
+class Ledger:
+    """The alerts in Redis. Every method raises `NotReady` when Redis does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the address; no connection is opened before the first use."""
+        url = settings.redis_url.reveal()
+        options: dict[str, Any] = {}
+        if url.startswith("rediss:") and not settings.redis_verified and "ssl_cert_reqs" not in url:
+            options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=settings.redis_connections,
+            timeout=_POOL_S,
+            socket_connect_timeout=_CONNECT_S,
+            socket_timeout=_ANSWER_S,
+            # One repetition, for a connection that was cut while idle. redis-py's own ten would pass the
+            # reply time; a claim that is repeated recognises itself, a settle is the same twice.
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=True,
+            protocol=2,
+            **options,
+        )
+        self._redis = redis.Redis(connection_pool=pool)
+        self._scripts = {
+            path.stem: self._redis.register_script(path.read_text()) for path in _SCRIPTS.glob("*.lua")
+        }
+        self.lease_s = settings.lease_ms / 1000
+        self._lease_ms = settings.lease_ms
+        # A record outlives the keys that lead to it.
+        self._keep_ms = max(settings.keep_ms, settings.id_ttl_ms, settings.content_ttl_ms)
+
+    def claim(self, record: Record, key: Key) -> Claim:
+        """Make the record and its key, or say why not; one step for Redis, one round trip."""
+        token, since = secrets.token_hex(8), time.monotonic()
+        timestamp_ms = record.alert.timestamp_ms
+        answer = self._run(
+            "claim",
+            [key.name(), _RECORD + record.alert_id, _DUE, _INDEX, f"{_INDEX}:{record.sender}"],
+            [
+                record.alert_id,
+                token,
+                key.content,
+                key.ttl_ms,
+                self._lease_ms,
+                record.encode(),
+                self._keep_ms,
+                "" if timestamp_ms is None else timestamp_ms,
+                record.max_age_ms,
+                AHEAD_MS,
+                _RECORD,
+            ],
+        )
+        result, now_ms = Claimed(answer[0]), answer[1]
+        if result is Claimed.CLAIMED:
+            record.received_ms = answer[2]
+            return Claim(result, now_ms, held=Held(self, record, token, now_ms, since))
+        if result is Claimed.DUPLICATE:
+            return Claim(result, now_ms, record=Record.decode(answer[3], answer[2]))
+        return Claim(result, now_ms, age_ms=answer[2] if result is Claimed.STALE else 0)
+
+    def write(self, held: Held, hold: Hold, in_ms: int) -> int:
+        """Write a held record; give Redis's time, or 0 when another holds it by now."""
+        record = held.record
+        return int(
+            self._run(
+                "settle",
+                [_RECORD + record.alert_id, _DUE],
+                [record.alert_id, held.token, record.encode(), self._keep_ms, hold.value, in_ms],
+            )
+        )
+
+    def take_due(self, most: int) -> list[Held]:
+        """Take up to `most` records whose time has come, each with a new lease."""
+        token, since = secrets.token_hex(8), time.monotonic()
+        now_ms, taken = self._run("take", [_DUE, _RECORD], [token, self._lease_ms, most])
+        all_held = []
+        for text, received_ms, earlier in taken:
+            held = Held(self, Record.decode(text, int(received_ms)), token, now_ms, since)
+            held.interrupted = bool(earlier)
+            all_held.append(held)
+        return all_held
+
+    def read(self, alert_id: str) -> Record | None:
+        """Give a record as it stands."""
+        record, received_ms = self._guard(
+            lambda: self._redis.hmget(_RECORD + alert_id, ["record", "received"])
+        )
+        return None if record is None else Record.decode(record, int(received_ms))
+
+    def spend(self, credential: str, *, burst: int, per_second: str, reserve: int) -> int:
+        """Take one call from a credential's budget: 0, or the ms after which to ask again."""
+        return int(self._run("spend", [f"{_PREFIX}budget:{credential}"], [burst, per_second, reserve]))
+
+    def hold_back(self, credential: str, ms: int) -> None:
+        """Hold back all calls of a credential, in all processes."""
+        self._run("hold", [f"{_PREFIX}budget:{credential}"], [ms])
+
+    def strike(self, address: str) -> bool:
+        """Count a wrong credential; say whether the address has sent too many."""
+        name = f"{_PREFIX}strikes:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+        return int(self._run("strike", [name], [STRIKES_MS])) > STRIKES
+
+    def now_ms(self) -> int:
+        """Give Redis's time."""
+        seconds, microseconds = self._guard(self._redis.time)
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _run(self, script: str, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - what the script returns
+        return self._guard(lambda: self._scripts[script](keys=keys, args=args))
+
+    def _guard(self, ask: Any) -> Any:  # noqa: ANN401 - what Redis answers
+        try:
+            return ask()
+        except redis.RedisError as failure:
+            raise NotReady(
+                "Redis cannot be reached, so nothing was recorded for certain and nothing was sent: "
+                "sending the alert again is safe."
+            ) from failure

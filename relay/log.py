@@ -1,0 +1,50 @@
+"""One JSON line for each alert and each vendor call, on standard output, without a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from relay.settings import Scrubber
+
+_LOGGER = logging.getLogger("relay")
+
+
+class _JsonLine(logging.Formatter):
+    def __init__(self, scrubber: Scrubber) -> None:
+        super().__init__()
+        self._scrubber = scrubber
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return self._scrubber.scrub(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def configure(level: str, scrubber: Scrubber) -> None:
+    """Send the relay's log lines to standard output; what stood there before is replaced."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLine(scrubber))
+    _LOGGER.handlers = [handler]
+    _LOGGER.setLevel(level)
+    _LOGGER.propagate = False
+
+
+def say(event: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:
+    """Write one line."""
+    _LOGGER.log(level, event, extra={"facts": dict(facts)})
+
+
+def say_unforeseen(facts: Mapping[str, object]) -> None:
+    """Write one line with the traceback of the exception being handled."""
+    _LOGGER.error("unforeseen", exc_info=True, extra={"facts": dict(facts)})  # noqa: LOG014 - for except blocks

@@ -1,0 +1,141 @@
+"""What has become of a cancel, order by order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Where a cancel stands, in the words of the reply."""
+
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    IN_PROGRESS = "in_progress"
+    SCHEDULED = "scheduled"
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing more will happen by itself."""
+        return self not in {Status.IN_PROGRESS, Status.SCHEDULED, Status.REQUESTED}
+
+
+#: An alert's status is the first of these that one of its cancels has.
+PRECEDENCE = tuple(Status)
+
+
+def foremost(statuses: list[Status]) -> Status:
+    """Give the status of an alert whose cancels have these."""
+    return min(statuses, key=PRECEDENCE.index)
+
+
+class Outcome(StrEnum):
+    """What is known of one order. PENDING is ours alone: meant, and not yet asked for."""
+
+    PENDING = "pending"
+    REQUESTED = "requested"
+    CANCELLED = "cancelled"
+    FILLED = "filled"
+    ALREADY_DONE = "already_done"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def over(self) -> bool:
+        """Say whether the vendor's own word proves that the order works no more."""
+        return self in {Outcome.CANCELLED, Outcome.FILLED, Outcome.ALREADY_DONE}
+
+
+class Sent(StrEnum):
+    """What is known of the one bulk call that an alert may have, or of work that was interrupted."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    YES = "yes"
+
+
+@dataclass(slots=True)
+class OrderOutcome:
+    """One order that the cancel means, or must leave alone (`untold`)."""
+
+    order_id: str | int
+    account: str | int
+    outcome: Outcome = Outcome.PENDING
+    reason: str | None = None
+    #: How often a cancel of this very order may have reached the vendor.
+    asks: int = 0
+    #: Nothing can tell whether the alert means it: it is named, and left alone.
+    untold: bool = False
+
+    @property
+    def key(self) -> tuple[str | int, str | int]:
+        """Name the order among the orders of all accounts."""
+        return (self.account, self.order_id)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one cancel has come, and what is known so far. Times are Redis's, in ms."""
+
+    status: Status = Status.IN_PROGRESS
+    reason: str | None = None
+    #: Tries that reached for the vendor; an empty budget is not one.
+    attempts: int = 0
+    #: Something of the first try may have left: reading back comes before anything else.
+    started: bool = False
+    sent: Sent = Sent.NO
+    #: The orders that a list taken with the first try showed, or that the bulk call's answer named;
+    #: None where there was no such list.
+    was_there: list[list[str | int]] | None = None
+    orders: list[OrderOutcome] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    #: Rounds of reading back, for the back-off.
+    looks: int = 0
+    due_ms: int | None = None
+
+    def order(self, account: str | int, order_id: str | int) -> OrderOutcome | None:
+        """Find what is known of one order."""
+        return next((each for each in self.orders if each.key == (account, order_id)), None)
+
+    def end(self, status: Status, reason: str | None = None) -> None:
+        """Close the cancel: nothing more happens by itself."""
+        self.status, self.reason, self.due_ms = status, reason, None
+
+    def encode(self) -> dict[str, Any]:
+        """Give the progress as JSON can carry it."""
+        return {
+            "status": self.status.value,
+            "reason": self.reason,
+            "attempts": self.attempts,
+            "started": self.started,
+            "sent": self.sent.value,
+            "was_there": self.was_there,
+            "orders": [
+                [each.order_id, each.account, each.outcome.value, each.reason, each.asks, each.untold]
+                for each in self.orders
+            ],
+            "warnings": self.warnings,
+            "looks": self.looks,
+            "due_ms": self.due_ms,
+        }
+
+    @classmethod
+    def decode(cls, fields: dict[str, Any]) -> Progress:
+        """Read back what `encode` gave."""
+        return cls(
+            **{
+                **fields,
+                "status": Status(fields["status"]),
+                "sent": Sent(fields["sent"]),
+                "orders": [
+                    OrderOutcome(order_id, account, Outcome(outcome), reason, asks, untold)
+                    for order_id, account, outcome, reason, asks, untold in fields["orders"]
+                ],
+            }
+        )

@@ -1,0 +1,243 @@
+"""The path of an alert: the steps in order, as the specification has them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from relay import log, reply
+from relay.alert import Alert, ReplyWhen
+from relay.authenticate import Authenticator, Origin, Sender, origin_of
+from relay.converse import Line
+from relay.errors import (
+    IdReused,
+    InvalidAlert,
+    NotReady,
+    Refusal,
+    StaleAlert,
+    TooManyRequests,
+    Unauthenticated,
+)
+from relay.lane import Lanes
+from relay.ledger import AHEAD_MS, Claim, Claimed, Key, Ledger
+from relay.outcome import Progress
+from relay.parse import parse
+from relay.plan import plan, read_alert
+from relay.record import Record
+from relay.rehearse import rehearse
+from relay.reply import Reply
+from relay.settings import Scrubber, Settings
+from schemas.alert import ID_CHARACTERS
+
+#: Seconds kept back of the reply time: for writing the reply, and for a busy machine.
+REPLY_MARGIN_S = 0.2
+
+#: Bars start on whole minutes.
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came. `began` is the monotonic moment of its arrival."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    peer: str | None
+    request_id: str
+    began: float
+
+    def elapsed_ms(self) -> float:
+        """Give the milliseconds since it arrived."""
+        return round((time.monotonic() - self.began) * 1000, 1)
+
+
+class Pipeline:
+    """Handle alerts with the collaborators given."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, lanes: Lanes, lines: Mapping[str, Line], scrubber: Scrubber
+    ) -> None:
+        """Take what the steps need; nothing is opened or started."""
+        self._settings = settings
+        self._ledger = ledger
+        self._lanes = lanes
+        self._lines = lines
+        self._scrubber = scrubber
+        self._authenticator = Authenticator(settings)
+
+    def handle(self, received: Received) -> Reply:
+        """Take an alert from bytes to its reply; raise the `Refusal` that stops it."""
+        origin = self._origin(received)
+        by_header = self._by_header(received, origin)
+        parsed = parse(received.body)
+        sender = self._by_body(parsed.fields.get("secret"), by_header, origin)
+        alert = read_alert(parsed.fields, parsed.faults, self._lines, self._scrubber)
+        self._authenticator.admit(origin)
+        keyed_by, key = self._key(alert, sender, received.headers)
+        record = self._record(alert, sender, keyed_by, received.request_id)
+        if alert.dry_run:
+            return self._rehearsed(record, received)
+        claim = self._ledger.claim(record, key)
+        if claim.held is None:
+            return self._not_claimed(claim, record, received)
+        due = received.began + self._settings.reply_within_ms / 1000 - REPLY_MARGIN_S
+        job = self._lanes.first(claim.held, until=due)
+        if alert.reply_when is not ReplyWhen.ACCEPTED:
+            job.wait(max(0.0, due - time.monotonic()))
+        return self._replied(job.seen(), received)
+
+    def who(self, received: Received) -> Sender:
+        """Say who asks beside the webhook, by a header alone; raise `Unauthenticated`."""
+        origin = self._origin(received)
+        return self._by_body(None, self._by_header(received, origin), origin)
+
+    def _origin(self, received: Received) -> Origin:
+        return origin_of(
+            received.headers,
+            received.peer,
+            trusted_proxies=self._settings.trusted_proxies,
+            certificate_header=self._settings.client_cert_header,
+        )
+
+    def _by_header(self, received: Received, origin: Origin) -> Sender | None:
+        try:
+            return self._authenticator.by_header(received.headers, received.body, time.time())
+        except Unauthenticated as wrong:
+            raise self._struck(wrong, origin) from None
+
+    def _by_body(self, secret: object, by_header: Sender | None, origin: Origin) -> Sender:
+        try:
+            return self._authenticator.by_body(secret, by_header)
+        except Unauthenticated as wrong:
+            raise self._struck(wrong, origin) from None
+
+    def _struck(self, wrong: Unauthenticated, origin: Origin) -> Refusal:
+        """Count a wrong credential, and slow down whoever guesses; the right secret still gets in."""
+        try:
+            too_many = self._ledger.strike(origin.address)
+        except NotReady:
+            return wrong
+        if not too_many:
+            return wrong
+        return TooManyRequests("Too many wrong credentials came from this address: wait a minute.")
+
+    def _key(self, alert: Alert, sender: Sender, headers: Mapping[str, str]) -> tuple[str, Key]:
+        """Choose what the alert is known by when it comes again, and say by which name that goes."""
+        settings, content = self._settings, alert.content()
+        header = headers.get("Idempotency-Key")
+        if sender.signed_id is not None:
+            if header is not None:
+                said = ["the signature does not cover it: the key of a signed request is its webhook-id"]
+                raise InvalidAlert(
+                    "An Idempotency-Key cannot go with a signature.", errors={"Idempotency-Key": said}
+                )
+            return "header", Key(sender.name, f"signed {sender.signed_id}", content, settings.id_ttl_ms)
+        if header is not None:
+            return "header", Key(sender.name, f"header {_header_key(header)}", content, settings.id_ttl_ms)
+        if alert.id is not None:
+            return "id", Key(sender.name, f"id {alert.id}", content, settings.id_ttl_ms)
+        ttl_ms = settings.content_ttl_ms if alert.timestamp_ms is None else settings.id_ttl_ms
+        return "content", Key(sender.name, f"content {content}", content, ttl_ms)
+
+    def _record(self, alert: Alert, sender: Sender, keyed_by: str, request_id: str) -> Record:
+        return Record(
+            alert_id=secrets.token_hex(16),
+            sender=sender.name,
+            alert=alert,
+            cancels=[(cancel, Progress()) for cancel in plan(alert)],
+            max_age_ms=alert.max_age_ms or self._settings.max_age_ms,
+            keyed_by=keyed_by,
+            request_id=request_id,
+        )
+
+    def _not_claimed(self, claim: Claim, record: Record, received: Received) -> Reply:
+        """Answer an alert that came before, or too late."""
+        if claim.result is Claimed.STALE:
+            raise _stale(record, claim.age_ms)
+        if claim.record is None:
+            raise IdReused(
+                "This id, or Idempotency-Key, arrived before with another content. It must name the alert "
+                'as well as the moment, as in "es-exit-{{ticker}}-{{timenow}}". Nothing was sent.'
+            )
+        warnings = _duplicate_warnings(claim.record, claim.now_ms)
+        return self._replied(claim.record, received, duplicate=True, warnings=warnings)
+
+    def _rehearsed(self, record: Record, received: Received) -> Reply:
+        now_ms = self._ledger.now_ms()
+        age_ms = now_ms - (record.alert.timestamp_ms or now_ms)
+        if age_ms > record.max_age_ms or -age_ms > AHEAD_MS:
+            raise _stale(record, age_ms)
+        line = self._lines[record.alert.vendor]
+        shown = [(cancel, rehearse(cancel, line.vendor, line.transport)) for cancel, _ in record.cancels]
+        rehearsal = reply.of_rehearsal(
+            shown, alert_id=record.alert_id, now_ms=now_ms, elapsed_ms=received.elapsed_ms()
+        )
+        self._say(record, rehearsal, received, status="dry_run")
+        return rehearsal
+
+    def _replied(
+        self, record: Record, received: Received, *, duplicate: bool = False, warnings: Sequence[str] = ()
+    ) -> Reply:
+        answer = reply.of_record(
+            record,
+            elapsed_ms=received.elapsed_ms(),
+            public_url=self._settings.public_url,
+            duplicate=duplicate,
+            warnings=warnings,
+        )
+        self._say(record, answer, received, status=record.status.value, duplicate=duplicate)
+        return answer
+
+    def _say(self, record: Record, answer: Reply, received: Received, **facts: object) -> None:
+        log.say(
+            "alert",
+            {
+                "alert_id": record.alert_id,
+                "request_id": received.request_id,
+                "sender": record.sender,
+                "vendor": record.alert.vendor,
+                "accounts": record.alert.accounts,
+                "target": record.cancels[0][0].target,
+                "http": answer.status,
+                "ms": received.elapsed_ms(),
+                **facts,
+            },
+        )
+
+
+def _header_key(header: str) -> str:
+    """Read an Idempotency-Key: bare, or in the quotes of a structured field."""
+    key = header.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 0 < len(key) <= ID_CHARACTERS or not key.isprintable():
+        said = [f"must have 1 to {ID_CHARACTERS} printable characters"]
+        raise InvalidAlert("The Idempotency-Key cannot be used.", errors={"Idempotency-Key": said})
+    return key
+
+
+def _stale(record: Record, age_ms: int) -> StaleAlert:
+    if age_ms < 0:
+        return StaleAlert(
+            f"The alert's timestamp lies {-age_ms // 1000} s in the future, and may lie {AHEAD_MS // 1000} s. "
+            "Nothing was sent."
+        )
+    allowed_s = record.max_age_ms // 1000
+    detail = f"The alert is {age_ms // 1000} s old, and may be {allowed_s} s (max_age). Nothing was sent."
+    if (record.alert.timestamp_ms or 1) % _MINUTE_MS == 0:
+        detail += " That looks like {{time}}, the bar's start: write {{timenow}}."
+    return StaleAlert(detail)
+
+
+def _duplicate_warnings(first: Record, now_ms: int) -> list[str]:
+    """Say where a duplicate may have been a second, meant cancel."""
+    since_ms = now_ms - first.received_ms
+    if first.keyed_by == "content" and first.alert.timestamp_ms is None and first.status.ended:
+        advice = 'add "timestamp": "{{timenow}}" if each firing should count'
+        return [f"same message {since_ms // 1000} s after the first, not sent again; {advice}"]
+    if first.keyed_by == "id" and since_ms > first.max_age_ms:
+        advice = "is {{timenow}} missing from the id?"
+        return [f"same id {since_ms // 1000} s after the first, not sent again; {advice}"]
+    return []

@@ -1,0 +1,111 @@
+"""Fields → Alert → Cancels: what is asked for, in the vendor's own identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from relay.alert import Alert, ReplyWhen
+from relay.cancel import Cancel, Scope
+from relay.errors import InvalidAlert
+from relay.settings import Scrubber
+from schemas.alert import AlertSchema
+from schemas.crosstrade import CrossTradeAlertSchema
+
+#: Made once: a new schema for each request costs three times as much.
+_ANY = AlertSchema()
+_BY_VENDOR: Mapping[str, AlertSchema] = {"crosstrade": CrossTradeAlertSchema()}
+
+#: The setting that switches a vendor on.
+_SWITCHED_ON_BY = {
+    "crosstrade": "set CROSSTRADE_TOKEN",
+    "alphapoint": "this version of the relay does not speak to it yet",
+    "autoshares": "this version of the relay does not speak to it yet",
+}
+
+
+def read_alert(
+    sent: Mapping[str, Any], faults: Mapping[str, list[str]], configured: Collection[str], scrubber: Scrubber
+) -> Alert:
+    """Give the alert that the fields make; raise `InvalidAlert` with all that is wrong with them.
+
+    `faults` is what is already known to be wrong; `configured` names the vendors that are on.
+    """
+    vendor = sent.get("vendor")
+    vendor = vendor.strip().lower() if isinstance(vendor, str) else None
+    schema = _BY_VENDOR.get(vendor or "", _ANY)
+    found = {name: list(said) for name, said in faults.items()}
+    for name, said in schema.problems(sent).items():
+        found.setdefault(name, []).extend(said)
+    loaded: dict[str, Any] = {}
+    try:
+        loaded = schema.load({name: value for name, value in sent.items() if name != "secret"})
+    except ValidationError as failure:
+        for name, said in failure.messages_dict.items():
+            found.setdefault(name, []).extend(_flat(said))
+    if vendor in _SWITCHED_ON_BY and vendor not in configured:
+        found.setdefault("vendor", []).append(f"{vendor} is not configured here: {_SWITCHED_ON_BY[vendor]}")
+    if loaded.get("delay"):
+        found.setdefault("delay", []).append(
+            "is not supported by this version yet: send the alert when it is time"
+        )
+    for name, value in sent.items():
+        if name != "secret" and scrubber.holds(f"{name} {value}"):
+            found.setdefault("secret", []).append(
+                "stands in another field too, which would be kept and shown"
+            )
+    if found:
+        raise InvalidAlert(_sentence(found), errors=found)
+    return _alert(loaded)
+
+
+def plan(alert: Alert) -> list[Cancel]:
+    """Give the cancels that an alert means: one for each account."""
+    scope, name = _aim(alert)
+    if scope is Scope.EVERYTHING:
+        return [Cancel(alert.vendor, None, scope, side=alert.side)]
+    return [Cancel(alert.vendor, account, scope, name, alert.side) for account in alert.accounts]
+
+
+def _aim(alert: Alert) -> tuple[Scope, str | int | None]:
+    for scope, name in (
+        (Scope.ORDER, alert.order_id),
+        (Scope.CLIENT_ORDER, alert.client_order_id),
+        (Scope.INSTRUMENT, alert.instrument),
+    ):
+        if name is not None:
+            return scope, name
+    return Scope(alert.scope or ""), None
+
+
+def _alert(loaded: Mapping[str, Any]) -> Alert:
+    return Alert(
+        vendor=loaded["vendor"],
+        accounts=loaded.get("account", ()),
+        order_id=loaded.get("order_id"),
+        client_order_id=loaded.get("client_order_id"),
+        instrument=loaded.get("instrument"),
+        scope=loaded.get("scope"),
+        side=loaded.get("side"),
+        timestamp_ms=loaded.get("timestamp"),
+        id=loaded.get("id"),
+        max_age_ms=loaded.get("max_age"),
+        reply_when=ReplyWhen(loaded.get("reply_when", ReplyWhen.REQUESTED)),
+        dry_run=loaded.get("dry_run", False),
+        must_exist=loaded.get("must_exist", False),
+        note=loaded.get("note"),
+    )
+
+
+def _flat(said: object) -> list[str]:
+    """Flatten what marshmallow says of one field."""
+    if isinstance(said, dict):
+        return [each for inner in said.values() for each in _flat(inner)]
+    return [str(each) for each in said] if isinstance(said, list) else [str(said)]
+
+
+def _sentence(found: Mapping[str, list[str]]) -> str:
+    names = ", ".join(name[:40] for name in sorted(found))
+    return f"{len(found)} field{' is' if len(found) == 1 else 's are'} at fault: {names}. Nothing was sent."

@@ -1,0 +1,205 @@
+"""The settings: read once from the environment into a frozen object, all mistakes reported together."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from marshmallow import ValidationError
+
+from relay.errors import SettingsError
+from schemas.settings import SettingsSchema
+
+#: Names that begin so are ours, and an unknown one is a misspelt one.
+OUR_PREFIXES = ("RELAY_", "CROSSTRADE_", "ALPHAPOINT_", "AUTOSHARES_")
+
+#: What container platforms set for a service that happens to be called `relay`.
+_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?|NAME)$")
+
+#: Settings whose meaning this version cannot keep: starting without it would be a surprise with money in it.
+_NOT_YET = {
+    "RELAY_CONFIG": "relay.toml (senders, aliases, groups) is not supported by this version: unset it",
+    "ALPHAPOINT_URL": "AlphaPoint is not supported by this version: unset it",
+    "AUTOSHARES_URL": "Autoshares is not supported by this version: unset it",
+}
+
+#: Settings that this version takes without acting on them: a warning at start says so.
+_WITHOUT_EFFECT = {
+    "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
+    "RELAY_NOTIFY": "this version notifies nobody yet",
+    "RELAY_KEEP_MB": "this version does not bound Redis's memory yet",
+    "RELAY_WARN_AFTER": "this version notifies nobody yet",
+}
+
+_SCHEMA = SettingsSchema()
+
+_MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that prints as stars. `reveal()` is the one way to it."""
+
+    _text: str
+
+    def reveal(self) -> str:
+        """Give the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({_MASK})"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class CrossTradeSettings:
+    """How CrossTrade is reached."""
+
+    token: Secret
+    url: str
+    burst: int
+    per_second: Decimal
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the operator decides. Spans are whole milliseconds where the name says so."""
+
+    redis_url: Secret
+    redis_connections: int
+    redis_verified: bool
+    secrets: tuple[Secret, ...]
+    signing_keys: tuple[Secret, ...]
+    allow_from: tuple[str, ...]
+    trusted_proxies: int
+    client_cert_header: str | None
+    public_url: str | None
+    reply_within_ms: int
+    max_age_ms: int
+    id_ttl_ms: int
+    content_ttl_ms: int
+    lease_ms: int
+    keep_ms: int
+    log_level: str
+    crosstrade: CrossTradeSettings | None
+    #: What the operator should know though it keeps nothing from starting.
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings; raise `SettingsError` with every mistake in them."""
+        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        mistakes = [_unknown(name) for name in sorted(given) if _looks_like_ours(name)]
+        try:
+            values = _SCHEMA.load({name: given[name] for name in _SCHEMA.fields if name in given})
+        except ValidationError as failure:
+            mistakes += [f"{name} {said[0]}" for name, said in sorted(failure.messages_dict.items())]
+            values = {}
+        mistakes += [f"{name}: {why}" for name, why in _NOT_YET.items() if name in given]
+        if given.get("CROSSTRADE_TRANSPORT") == "websocket":
+            mistakes.append("CROSSTRADE_TRANSPORT: websocket is not supported by this version: write http")
+        if "RELAY_CLIENT_CERT_HEADER" in given and "DYNO" in given:
+            mistakes.append(
+                "RELAY_CLIENT_CERT_HEADER proves nothing on Heroku: its router ends TLS, so anyone could "
+                "send that header"
+            )
+        if "RELAY_CLIENT_CERT_HEADER" in given and values and not _proxies(values, given):
+            mistakes.append(
+                "RELAY_CLIENT_CERT_HEADER needs RELAY_TRUSTED_PROXIES: without a proxy anyone could send "
+                "that header"
+            )
+        if mistakes:
+            raise SettingsError(mistakes)
+        return cls(**_settled(values, given))
+
+
+def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """Turn checked values into the fields of `Settings`."""
+    warnings = [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
+    if "RELAY_NOTIFY" not in given:
+        warnings.append("RELAY_NOTIFY is unset: nobody is told when a cancel fails")
+    if values["CROSSTRADE_TOKEN"] is None:
+        warnings.append("no vendor is configured, so every alert is refused: set CROSSTRADE_TOKEN")
+    return {
+        "redis_url": Secret(values["REDIS_URL"]),
+        "redis_connections": values["RELAY_REDIS_CONNECTIONS"],
+        # Heroku's Key-Value Store has self-signed certificates; the URL may say ssl_cert_reqs=none itself.
+        "redis_verified": "DYNO" not in given,
+        "secrets": tuple(map(Secret, values["RELAY_SECRET"])),
+        "signing_keys": tuple(Secret(key.hex()) for key in values["RELAY_SIGNING_SECRET"]),
+        "allow_from": values["RELAY_ALLOW_FROM"],
+        "trusted_proxies": _proxies(values, given),
+        "client_cert_header": values["RELAY_CLIENT_CERT_HEADER"],
+        "public_url": values["RELAY_URL"],
+        "reply_within_ms": _ms(values["RELAY_REPLY_WITHIN"]),
+        "max_age_ms": _ms(values["RELAY_MAX_AGE"]),
+        "id_ttl_ms": _ms(values["RELAY_ID_TTL"]),
+        "content_ttl_ms": _ms(values["RELAY_CONTENT_TTL"]),
+        "lease_ms": _ms(values["RELAY_LEASE"]),
+        "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
+        "log_level": values["LOG_LEVEL"],
+        "crosstrade": _crosstrade(values),
+        "warnings": tuple(warnings),
+    }
+
+
+def _proxies(values: Mapping[str, Any], given: Mapping[str, str]) -> int:
+    """Count the proxies that are believed: Heroku's router is one."""
+    stated: int | None = values["RELAY_TRUSTED_PROXIES"]
+    return int("DYNO" in given) if stated is None else stated
+
+
+def _crosstrade(values: Mapping[str, Any]) -> CrossTradeSettings | None:
+    if values["CROSSTRADE_TOKEN"] is None:
+        return None
+    return CrossTradeSettings(
+        token=Secret(values["CROSSTRADE_TOKEN"]),
+        url=values["CROSSTRADE_URL"],
+        burst=values["CROSSTRADE_BURST"],
+        per_second=values["CROSSTRADE_PER_SECOND"],
+        timezone=values["CROSSTRADE_TIMEZONE"],
+    )
+
+
+def _ms(seconds: Decimal) -> int:
+    return int(seconds * 1000)
+
+
+def _looks_like_ours(name: str) -> bool:
+    return name.startswith(OUR_PREFIXES) and name not in _SCHEMA.fields and not _SERVICE_LINK.search(name)
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, _SCHEMA.fields, n=1, cutoff=0.6)
+    return f"{name} is no setting of this relay" + (f": did you mean {close[0]}?" if close else "")
+
+
+class Scrubber:
+    """Replace every secret that the relay knows by stars, whoever wrote it into a text."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Gather the secrets, the longest first, so that none hides within another."""
+        known = [each.reveal() for each in settings.secrets + settings.signing_keys]
+        if settings.crosstrade:
+            known.append(settings.crosstrade.token.reveal())
+        password = urlsplit(settings.redis_url.reveal()).password
+        if password:
+            known += [password, unquote(password)]
+        self._known = sorted({each for each in known if each}, key=len, reverse=True)
+
+    def scrub(self, text: str) -> str:
+        """Give the text without secrets."""
+        for secret in self._known:
+            text = text.replace(secret, _MASK)
+        return text
+
+    def holds(self, text: str) -> bool:
+        """Say whether a text holds a secret."""
+        return any(secret in text for secret in self._known)

@@ -1,0 +1,252 @@
+"""HTTP with `requests`: one adapter, no session, no proxy, no redirect, no retry.
+
+`requests` cannot tell a refused connection from one that was reset after the request had left (both
+are its `ConnectionError`), and its timeout is for each read, so that a byte a second passes it. So
+the connection itself keeps book here: it notes the moment before the first byte leaves, and a
+watchdog shuts its socket when the call's whole time is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from relay.errors import NotSent, Unknown
+from relay.vendor import Answer, Call, Clearance
+
+#: Seconds that a connection may take to open: DNS aside, a broker that needs longer is down.
+CONNECT_S = 1.5
+
+#: Seconds of silence after which a kept connection is not trusted with an order: routers drop
+#: silent connections without a word, and the request would be lost in a way nobody could tell.
+SILENT_S = 5.0
+
+#: Bytes of an answer that are read at most; the longest list of orders is far below.
+ANSWER_BYTES = 8 * 1024 * 1024
+
+_KEPT_CONNECTIONS = 64
+
+_CHUNK_BYTES = 65_536
+
+
+class _Flight:
+    """One call under way: whether a byte may have left, and the socket it uses."""
+
+    def __init__(self, clearance: Clearance) -> None:
+        self.clearance = clearance
+        self.may_have_left = False
+        self.landed = False
+        self.cut = False
+        self.sock: socket.socket | None = None
+        self.lock = threading.Lock()
+
+    def cut_off(self) -> None:
+        """Shut the socket under a call whose time is over, so that its read returns."""
+        with self.lock:
+            if self.landed:
+                return
+            self.cut = True
+            if self.sock is not None:
+                # The other side may have closed it meanwhile: just as well.
+                with contextlib.suppress(OSError):
+                    self.sock.shutdown(socket.SHUT_RDWR)
+
+
+_under_way = threading.local()
+
+
+class _Noted:
+    """What a connection does beyond urllib3's: fresh sockets only, and a note before the first byte."""
+
+    sock: socket.socket | None
+    last_used: float = 0.0
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
+        if self.sock is not None and time.monotonic() - self.last_used > SILENT_S:
+            self.close()  # type: ignore[attr-defined]  # urllib3's; opened anew by `send`
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]  # the connection's own
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - passed through
+        flight: _Flight = _under_way.flight
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]  # urllib3's
+        if not flight.may_have_left:
+            with flight.lock:
+                if flight.cut:
+                    message = "the time of the call ended before it could be sent"
+                    raise TimeoutError(message)
+                flight.sock = self.sock
+            flight.clearance()
+            flight.may_have_left = True
+        super().send(data)  # type: ignore[misc]  # the connection's own
+        self.last_used = time.monotonic()
+
+
+class _HTTPConnection(_Noted, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Noted, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class _Watchdog:
+    """One thread that cuts calls off when their whole time is over; started with the first call."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[float, int, _Flight]] = []
+        self._number = itertools.count()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, flight: _Flight, within_s: float) -> None:
+        end = time.monotonic() + within_s
+        with self._changed:
+            heapq.heappush(self._ends, (end, next(self._number), flight))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="call-watchdog", daemon=True)
+                self._thread.start()
+            if self._ends[0][0] == end:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._ends:
+                    self._changed.wait()
+                left = self._ends[0][0] - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                _, _, flight = heapq.heappop(self._ends)
+            flight.cut_off()
+
+
+class HttpTransport:
+    """HTTP to one vendor with one credential; shared by all threads of a process."""
+
+    def __init__(self, url: str, credential: Mapping[str, str]) -> None:
+        """Take the vendor's address and the headers that hold the credential."""
+        self._url = url.rstrip("/")
+        self._credential = dict(credential)
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=_KEPT_CONNECTIONS, max_retries=0)
+        self._watchdog = _Watchdog()
+
+    def carry(self, call: Call, *, within_s: float, clearance: Clearance) -> Answer:
+        """Carry the call as `relay.transport.Transport` promises."""
+        flight = _Flight(clearance)
+        _under_way.flight = flight
+        self._watchdog.watch(flight, within_s)
+        try:
+            response = self._adapter.send(
+                self._prepared(call),
+                stream=True,
+                timeout=(min(CONNECT_S, within_s), within_s),
+                verify=True,
+            )
+            answer = _read(response, flight)
+        except (requests.RequestException, HTTPError, OSError) as failure:
+            raise _what_happened(flight, failure, within_s) from failure
+        finally:
+            with flight.lock:
+                flight.landed = True
+            _under_way.flight = None
+        return answer
+
+    def shown(self, call: Call) -> Mapping[str, object]:
+        """Show the call as it would be sent, with the credential masked."""
+        headers = {**dict.fromkeys(self._credential, "***"), **_content_type(call)}
+        shown: dict[str, object] = {"method": call.method, "url": self._url + call.path, "headers": headers}
+        return shown if call.body is None else {**shown, "json": dict(call.body)}
+
+    def _prepared(self, call: Call) -> requests.PreparedRequest:
+        # By hand: prepare() would decode %2E and fold `..`, and so change which address is meant.
+        prepared = requests.PreparedRequest()
+        prepared.method = call.method
+        prepared.url = self._url + call.path
+        prepared.headers = CaseInsensitiveDict(
+            {
+                "Accept": "application/json",
+                "User-Agent": "cancel-relay",
+                **self._credential,
+                **_content_type(call),
+            }
+        )
+        if call.body is not None:
+            prepared.body = json.dumps(call.body).encode()
+            prepared.headers["Content-Length"] = str(len(prepared.body))
+        return prepared
+
+
+def _content_type(call: Call) -> dict[str, str]:
+    return {} if call.body is None else {"Content-Type": "application/json"}
+
+
+def _read(response: requests.Response, flight: _Flight) -> Answer:
+    body = bytearray()
+    for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            response.close()
+            message = "the answer is longer than any list of orders"
+            raise HTTPError(message)
+    with flight.lock:
+        if flight.cut:
+            # The socket was shut under the read, so a body that ends with it may not be whole.
+            message = "the answer was not whole in time"
+            raise HTTPError(message)
+        flight.landed = True
+    response.raw.release_conn()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, bytes(body), headers)
+
+
+def _what_happened(flight: _Flight, failure: Exception, within_s: float) -> NotSent | Unknown:
+    """Tell not sent from unknown: the only place that decides it."""
+    if not flight.may_have_left:
+        return NotSent(f"no connection ({_kind(failure)})")
+    if flight.cut:
+        return Unknown(f"no answer within {within_s:g} s")
+    return Unknown(f"the connection broke before the answer was whole ({_kind(failure)})")
+
+
+def _kind(failure: BaseException) -> str:
+    """Name the innermost cause in a few words; its own text could hold an address or a header."""
+    seen: BaseException = failure
+    while True:
+        inner = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
+        inner = inner or next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, socket.gaierror):
+        return seen.strerror.lower()
+    return type(seen).__name__

@@ -1,0 +1,1 @@
+"""The brokers, one file each; the contract is `relay.vendor`."""

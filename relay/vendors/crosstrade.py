@@ -1,0 +1,250 @@
+"""CrossTrade, over its REST calls: translation and reading of answers.
+
+Documents: https://crosstrade.io/docs/api/orders/post-cancel-orders (bulk), …/post-cancel-order (one),
+https://docs.crosstrade.io/api/orders/get-order, …/api/rate-limiting, https://crosstrade.io/llms-full.txt
+(envelope, errors), https://crosstrade.io/ai/AGENTS.md (`cancelall`, accounts). Marks: [3P] seen in
+third-party code, [U] not documented.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from relay.cancel import Cancel, Scope
+from relay.errors import Gone, Refused, Throttled, Unknown
+from relay.instrument import same_contract
+from relay.vendor import Answer, Call, Order, State
+from schemas.alert import milliseconds
+
+#: The stable words of a cancel that found no working order (post-cancel-order, newest page).
+_GONE = "not found or already terminal"
+
+#: The documents give no header on 429 [U]; a bucket refilled at 3/s has a call again after this.
+_THROTTLED_MS = 350
+
+#: Milliseconds that a 429 may hold calls back at most: more is not in the documents' bucket.
+_THROTTLED_MOST_MS = 60_000
+
+#: Seconds, as "5", "0.35" or "1s" [3P].
+_WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
+
+#: NinjaTrader's order states (order_state_definitions, isterminalstate), both spellings seen [3P].
+#: `Unknown` is terminal for NinjaTrader and no evidence for us.
+_STATES = {
+    **dict.fromkeys(("cancelled", "canceled"), State.CANCELLED),
+    "filled": State.FILLED,
+    "rejected": State.OVER,
+    **dict.fromkeys(("cancelpending", "cancelsubmitted"), State.CANCELLING),
+    **dict.fromkeys(
+        (
+            "initialized",
+            "submitted",
+            "accepted",
+            "working",
+            "suspended",
+            "changesubmitted",
+            "changepending",
+            "triggerpending",
+            "partfilled",
+            "partiallyfilled",
+        ),
+        State.WORKING,
+    ),
+}
+
+#: NinjaTrader's order actions → the alert's `side`.
+_SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"}
+
+
+class CrossTrade:
+    """The four conversations with CrossTrade."""
+
+    name = "crosstrade"
+
+    def __init__(self, timezone: str) -> None:
+        """Take the zone of vendor times that have no offset."""
+        self._zone = ZoneInfo(timezone)
+
+    def has_bulk(self, cancel: Cancel) -> bool:
+        """Say yes but for a side, which no bulk call takes."""
+        return cancel.side is None and cancel.scope in {Scope.INSTRUMENT, Scope.ACCOUNT, Scope.EVERYTHING}
+
+    def names_its_orders(self, cancel: Cancel) -> bool:
+        """Say yes for an account's cancel; the reply of `cancelall` is not documented [U]."""
+        return cancel.scope is not Scope.EVERYTHING
+
+    def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
+        """Cancel an instrument's, an account's or all accounts' orders (post-cancel-orders)."""
+        if cancel.scope is Scope.EVERYTHING:
+            answer = yield Call("POST", "/v1/api/orders/cancelall", {})
+            _read(answer)
+            return None
+        body = {}
+        if cancel.scope is Scope.INSTRUMENT:
+            # An instrument that is missing, null or empty means the whole account there.
+            if not cancel.name or not isinstance(cancel.name, str):
+                message = "an instrument's cancel without an instrument must never be sent"
+                raise AssertionError(message)
+            body = {"instrument": cancel.name}
+        answer = yield Call("POST", f"{_account(cancel.account)}/orders/cancel", body)
+        order_ids = _read(answer).get("orderIds")
+        if not isinstance(order_ids, list) or not all(isinstance(each, str) and each for each in order_ids):
+            raise Unknown("CrossTrade's answer does not name the orders it took")
+        return tuple(order_ids)
+
+    def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
+        """List the accounts in NinjaTrader by name; the list's key is `accounts` [3P]."""
+        rows = _rows(_read((yield Call("GET", "/v1/api/accounts"))), "accounts")
+        return tuple(_text(row, "name") for row in rows)
+
+    def working(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
+        """List the account's orders that are not over; `activeOnly` [3P] is not relied on."""
+        rows = _rows(_read((yield Call("GET", f"{_account(account)}/orders?activeOnly=true"))), "orders")
+        orders = [self._order(row, account) for row in rows]
+        return tuple(order for order in orders if order.state not in _OVER)
+
+    def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
+        """Cancel one order (post-cancel-order)."""
+        path = f"{_account(account)}/orders/{_segment(order_id)}/cancel"
+        _read((yield Call("POST", path, {})))
+
+    def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
+        """Read one order (get-order). What is answered for an unknown one is not documented [U].
+
+        The row may show another id than was asked for: NinjaTrader reassigns ids, and CrossTrade
+        resolves the first one for the order's whole life (post-cancel-order, newest page).
+        """
+        answer = yield Call("GET", f"{_account(account)}/orders/{_segment(order_id)}")
+        try:
+            row = _read(answer)
+        except Refused as refusal:
+            if answer.status in {401, 403}:
+                raise
+            raise Gone(refusal.words) from refusal
+        return self._order(row, account)
+
+    def same_instrument(self, asked: str | int, shown: str) -> bool | None:
+        """Compare by root and expiry: rows have NinjaTrader's form whatever was asked."""
+        return same_contract(str(asked), shown)
+
+    def _order(self, row: Mapping[str, Any], account: str | int) -> Order:
+        if str(row.get("account", account)).casefold() != str(account).casefold():
+            raise Unknown("CrossTrade answered about another account")
+        words = _text(row, "orderState")
+        action = row.get("orderAction")
+        return Order(
+            # Lists carry `id` beside or instead of `orderId` [3P].
+            order_id=_text(row, "orderId" if "orderId" in row else "id"),
+            account=account,
+            instrument=_text(row, "instrument"),
+            side=_SIDES.get(action.lower()) if isinstance(action, str) else None,
+            state=_STATES.get(words.lower(), State.UNCLEAR),
+            state_words=words,
+            created_ms=self._moment(row.get("time")),
+        )
+
+    def _moment(self, value: object) -> int | None:
+        """Read an order's time [3P]. It moves when the order is changed, only ever forward."""
+        if not isinstance(value, str):
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=self._zone))
+
+
+_OVER = {State.CANCELLED, State.FILLED, State.OVER}
+
+
+def _account(account: str | int | None) -> str:
+    return f"/v1/api/accounts/{_segment(account)}"
+
+
+def _segment(value: str | int | None) -> str:
+    """Quote a value so that it stays one part of the path, whatever is in it."""
+    text = str(value or "")
+    if text in {"", ".", ".."}:
+        message = "a part of the path that no quoting can disarm must not pass the schema"
+        raise AssertionError(message)
+    return quote(text, safe="")
+
+
+def _read(answer: Answer) -> Mapping[str, Any]:
+    """Give the body of a success; raise what any other answer means.
+
+    A success says `"success": true`; without it a 2xx proves nothing. An error has `success: false`
+    and `error`, or `error` alone (both shapes are documented).
+    """
+    body = _json(answer)
+    if answer.status == 408:  # noqa: PLR2004 - an HTTP status
+        raise Unknown(f"CrossTrade: NinjaTrader is not connected or did not answer (408){_words(body)}")
+    if answer.status == 429:  # noqa: PLR2004 - an HTTP status
+        raise Throttled("CrossTrade: rate limit exceeded", _wait_ms(answer, body))
+    if answer.status >= 500:  # noqa: PLR2004 - an HTTP status
+        raise Unknown(f"CrossTrade answered {answer.status}{_words(body)}")
+    if answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+        _refuse(answer, body)
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP statuses
+        # A redirect is never followed with a credential; the documents have it for wrong addresses.
+        raise Refused(f"CrossTrade answered {answer.status}, a redirect: CROSSTRADE_URL is probably wrong")
+    if body is None:
+        raise Unknown("CrossTrade's answer cannot be read")
+    if body.get("success") is False:
+        _refuse(answer, body)
+    if body.get("success") is not True:
+        raise Unknown('CrossTrade\'s answer lacks "success": true')
+    return body
+
+
+def _refuse(answer: Answer, body: Mapping[str, Any] | None) -> NoReturn:
+    words = f"CrossTrade answered {answer.status}{_words(body)}"
+    if body is not None and _GONE in str(body.get("error", "")).lower():
+        raise Gone(words)
+    raise Refused(words)
+
+
+def _words(body: Mapping[str, Any] | None) -> str:
+    """Give the vendor's own words: the machine's code, and the detail for people where there is one."""
+    said = [str(body[name])[:300] for name in ("error", "detail") if body and body.get(name)]
+    return f": {'; '.join(said)}" if said else ""
+
+
+def _json(answer: Answer) -> Mapping[str, Any] | None:
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _wait_ms(answer: Answer, body: Mapping[str, Any] | None) -> int:
+    """Read how long to wait: the header, else `retryAfter` in the body [3P], else the bucket's pace."""
+    in_body = [(body or {}).get(name) for name in ("retryAfter", "retry_after")]
+    said = [answer.headers.get("retry-after"), *in_body]
+    for value in said:
+        found = _WAIT.fullmatch(str(value).strip())
+        if found:
+            return min(max(_THROTTLED_MS, int(Decimal(found[1]) * 1000)), _THROTTLED_MOST_MS)
+    return _THROTTLED_MS
+
+
+def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = body.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unknown(f"CrossTrade's answer has no list of {name}")
+    return rows
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unknown(f"CrossTrade's answer lacks {name}")
+    return value

@@ -1,0 +1,1 @@
+"""Hold the stand-in brokers against their vendors' documents."""
