@@ -221,7 +221,7 @@ def _header_key(header: str) -> str:
 def _stale(record: Record, age_ms: int) -> StaleAlert:
     if age_ms < 0:
         return StaleAlert(
-            f"The alert's timestamp lies {-age_ms // 1000} s in the future, and may lie {AHEAD_MS // 1000} s. "
+            f"The timestamp lies {-age_ms // 1000} s in the future, and may lie {AHEAD_MS // 1000} s. "
             "Nothing was sent."
         )
     allowed_s = record.max_age_ms // 1000

@@ -7,6 +7,8 @@ import pytest
 import redis
 
 from relay.embedded_redis import EmbeddedRedis
+from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
+from tests.running import SECRET, TOKEN, RunningRelay
 
 pytest_plugins = ["pytester", "tests.promises"]
 
@@ -47,3 +49,38 @@ def redis_url(redis_server: EmbeddedRedis) -> str:
         client.flushall()
         client.script_flush()
     return redis_server.url
+
+
+@pytest.fixture
+def broker() -> Iterator[CrossTradeSandbox]:
+    """Run a stand-in CrossTrade whose rate limit stays out of the way; a test may set it."""
+    behaviour = CrossTradeBehaviour(burst=None)
+    with CrossTradeSandbox(TOKEN, behaviour=behaviour) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def environ(redis_url: str, broker: CrossTradeSandbox) -> dict[str, str]:
+    """Give the settings that point a relay at the test's own Redis and broker."""
+    return {
+        "REDIS_URL": redis_url,
+        "RELAY_SECRET": SECRET,
+        "CROSSTRADE_TOKEN": TOKEN,
+        "CROSSTRADE_URL": broker.url,
+        "CROSSTRADE_BURST": "100000",
+        "CROSSTRADE_PER_SECOND": "100000",
+    }
+
+
+@pytest.fixture
+def relay(environ: dict[str, str]) -> Iterator[RunningRelay]:
+    """Run a relay from the Procfile, with one web process."""
+    with RunningRelay(environ) as running:
+        yield running
+
+
+@pytest.fixture
+def two_processes(environ: dict[str, str]) -> Iterator[RunningRelay]:
+    """Run a relay from the Procfile, with two web processes."""
+    with RunningRelay({**environ, "WEB_CONCURRENCY": "2"}) as running:
+        yield running
