@@ -38,6 +38,8 @@ def configure(level: str, scrubber: Scrubber) -> None:
     _LOGGER.handlers = [handler]
     _LOGGER.setLevel(level)
     _LOGGER.propagate = False
+    # It would repeat in its own words, with addresses, what the vendor-call lines say.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def say(event: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:

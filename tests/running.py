@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import requests
 
@@ -31,7 +31,10 @@ STOP_WITHIN = 30.0
 LOOK_EVERY = 0.02
 
 
-def until(true: Callable[[], Any], *, within: float = 20.0, what: str = "the condition") -> Any:
+T = TypeVar("T")
+
+
+def until(true: Callable[[], T | None], *, within: float = 20.0, what: str = "the condition") -> T:
     """Wait for a condition and give what it came to; fail with its name when it does not come."""
     end = time.monotonic() + within
     while True:
@@ -168,10 +171,12 @@ class RunningRelay(Process):
         except requests.ConnectionError:
             return False
 
-    def alert(self, *, headers: Mapping[str, str] | None = None, **fields: Any) -> requests.Response:
+    def alert(self, *, headers: Mapping[str, str] | None = None, **fields: object) -> requests.Response:
         """Send an alert for CrossTrade with the secret in its body; `fields` add to it and replace."""
         alert = {"secret": self.secret, "action": "cancel", "vendor": "crosstrade", **fields}
-        return self.post(json.dumps({name: value for name, value in alert.items() if value is not None}), headers)
+        return self.post(
+            json.dumps({name: each for name, each in alert.items() if each is not None}), headers
+        )
 
     def post(self, body: str | bytes, headers: Mapping[str, str] | None = None) -> requests.Response:
         """Send a raw body to the webhook."""
@@ -195,8 +200,7 @@ class RunningRelay(Process):
             record = self.record(alert_id)
             return None if record["status"] in open_statuses else record
 
-        found: dict[str, Any] = until(look, within=within, what=f"the end of alert {alert_id}")
-        return found
+        return until(look, within=within, what=f"the end of alert {alert_id}")
 
 
 def worker(environ: Mapping[str, str]) -> Process:

@@ -42,6 +42,9 @@ _KEPT_CONNECTIONS = 64
 
 _CHUNK_BYTES = 65_536
 
+#: Statuses whose answers have no body, and say nothing of its length.
+_BODILESS = frozenset({204, 304})
+
 
 class _Flight:
     """One call under way: whether a byte may have left, and the socket it uses."""
@@ -224,9 +227,21 @@ def _read(response: requests.Response, flight: _Flight) -> Answer:
             message = "the answer was not whole in time"
             raise HTTPError(message)
         flight.landed = True
+    if _cut_short(response, bytes(body)):
+        message = "the answer ends in the middle of its headers"
+        raise HTTPError(message)
     response.raw.release_conn()
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, bytes(body), headers)
+
+
+def _cut_short(response: requests.Response, body: bytes) -> bool:
+    """Say whether the headers were cut: the standard library takes the end of the connection for theirs."""
+    original = getattr(response.raw, "_original_response", None)
+    if original is not None and original.msg.defects:
+        return True
+    marked = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return not (body or marked or response.status_code in _BODILESS)
 
 
 def _what_happened(flight: _Flight, failure: Exception, within_s: float) -> NotSent | Unknown:
