@@ -1,0 +1,344 @@
+"""Claim, settle, take over: against a real Redis."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+import redis
+
+from relay.alert import Alert
+from relay.cancel import Cancel, Scope
+from relay.embedded_redis import EmbeddedRedis
+from relay.errors import LeaseEnded, NotReady
+from relay.ledger import Claimed, Key, Ledger
+from relay.outcome import Progress, Status
+from relay.record import Record
+from relay.settings import Settings
+from tests.running import SECRET, until
+
+ALERT = Alert(vendor="crosstrade", accounts=("Sim101",), instrument="MES 12-26")
+
+#: Seconds of the lease in these tests: short, since some wait for its end.
+LEASE_S = 1
+
+
+def a_record(alert_id: str = "a" * 32, alert: Alert = ALERT, sender: str = "default") -> Record:
+    """Give a record that nobody has claimed yet."""
+    cancel = Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26")
+    return Record(alert_id, sender, alert, [(cancel, Progress())], 60_000, "content", "request-1")
+
+
+def a_key(value: str = "one", content: str = "c" * 64, sender: str = "default", ttl_ms: int = 30_000) -> Key:
+    """Give the key of an alert."""
+    return Key(sender, value, content, ttl_ms)
+
+
+def a_ledger(url: str, **settings: str) -> Ledger:
+    """Give a ledger with a short lease."""
+    environ = {"REDIS_URL": url, "RELAY_SECRET": SECRET, "RELAY_LEASE": str(LEASE_S), **settings}
+    return Ledger(Settings.read(environ))
+
+
+@pytest.fixture
+def ledger(redis_url: str) -> Ledger:
+    """Give a ledger on an empty Redis."""
+    return a_ledger(redis_url)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """Run a Redis that a test may hurt."""
+    with EmbeddedRedis(tmp_path) as server:
+        yield server
+
+
+@pytest.mark.promise(2)
+def test_of_copies_claimed_at_once_one_is_in_hand(ledger: Ledger) -> None:
+    """Thirty-two claims of one key at the same moment give one record in hand and 31 duplicates of it."""
+    barrier = threading.Barrier(32)
+
+    def claim(number: int) -> tuple[Claimed, str]:
+        barrier.wait()
+        found = ledger.claim(a_record(f"{number:032x}"), a_key())
+        record = found.held.record if found.held else found.record
+        assert record is not None
+        return found.result, record.alert_id
+
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(claim, range(32)))
+
+    assert [result for result, _ in answers].count(Claimed.CLAIMED) == 1
+    assert len({alert_id for _, alert_id in answers}) == 1
+
+
+@pytest.mark.promise(2)
+def test_a_claim_whose_answer_was_lost_recognises_itself(ledger: Ledger) -> None:
+    """A claim that is asked again, since its answer never came, is not a duplicate of itself."""
+    record = a_record()
+    ledger.claim(record, a_key())
+
+    assert ledger.claim(record, a_key()).result is Claimed.CLAIMED
+
+
+@pytest.mark.promise(2)
+def test_a_lost_answer_on_the_wire_does_not_lose_the_claim(redis_url: str) -> None:
+    """A connection that is cut after Redis claimed and before it answered costs nothing."""
+    with AnswerLoser(redis_url.removeprefix("unix://")) as loser:
+        ledger = a_ledger(f"redis://127.0.0.1:{loser.port}")
+        ledger.now_ms()
+        loser.lose_next = True
+
+        claim = ledger.claim(a_record(), a_key())
+
+        assert loser.lost == 1
+        assert claim.result is Claimed.CLAIMED
+
+
+@pytest.mark.promise(2)
+def test_a_key_with_another_content_is_told_apart(ledger: Ledger) -> None:
+    """The same key with another content is neither the first alert nor a new one."""
+    ledger.claim(a_record(), a_key())
+
+    assert ledger.claim(a_record("b" * 32), a_key(content="d" * 64)).result is Claimed.REUSED
+
+
+@pytest.mark.promise(8)
+def test_one_sender_cannot_meet_anothers_key(ledger: Ledger) -> None:
+    """The same key from two senders makes two alerts."""
+    ledger.claim(a_record(), a_key(sender="one"))
+
+    assert ledger.claim(a_record("b" * 32), a_key(sender="two")).result is Claimed.CLAIMED
+
+
+@pytest.mark.promise(2)
+def test_a_key_lives_no_longer_than_its_time(ledger: Ledger) -> None:
+    """When the key's life is over, the same message is a new alert."""
+    ledger.claim(a_record(), a_key(ttl_ms=50))
+
+    def again() -> bool:
+        found = ledger.claim(a_record("b" * 32), a_key(ttl_ms=50))
+        return found.held is not None and found.held.record.alert_id == "b" * 32
+
+    until(again, within=5)
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize(
+    ("offset_ms", "stale"), [(-61_000, True), (-59_000, False), (29_000, False), (31_000, True)]
+)
+def test_age_is_told_by_redis(ledger: Ledger, offset_ms: int, stale: bool) -> None:  # noqa: FBT001 - a table's column
+    """An alert older than its max_age, or more than 30 s ahead, is refused and leaves no key."""
+    alert = replace(ALERT, timestamp_ms=ledger.now_ms() + offset_ms)
+
+    found = ledger.claim(a_record(alert=alert), a_key())
+
+    assert (found.result is Claimed.STALE) == stale
+    assert (ledger.read("a" * 32) is None) == stale
+
+
+@pytest.mark.promise(1)
+def test_an_accepted_alert_always_has_a_time_to_be_looked_at(ledger: Ledger, redis_url: str) -> None:
+    """From the claim on, and after each settle that ends nothing, the record is due at some time."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as raw:
+        held = ledger.claim(a_record(), a_key()).held
+        assert held is not None
+        assert raw.zscore("relay:due", "a" * 32) is not None
+
+        held.record.cancels[0][1].due_ms = held.now_ms() + 60_000
+        held.settle()
+        assert raw.zscore("relay:due", "a" * 32) == pytest.approx(held.record.due_ms, abs=50)
+
+        assert not ledger.take_due(5)
+
+
+@pytest.mark.promise(1)
+def test_what_a_dead_process_held_is_taken_over_as_interrupted(ledger: Ledger) -> None:
+    """When a lease ends, another takes the record, and knows that its last holder was in mid work."""
+    ledger.claim(a_record(), a_key())
+
+    (held,) = until(lambda: ledger.take_due(5), within=LEASE_S + 2)
+
+    assert held.record.alert_id == "a" * 32
+    assert held.interrupted
+    assert not ledger.take_due(5)
+
+
+@pytest.mark.promise(1)
+def test_what_was_let_go_is_taken_as_not_interrupted(ledger: Ledger) -> None:
+    """A record that its holder settled for later is simply due."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    held.record.cancels[0][1].due_ms = held.now_ms()
+    held.settle()
+
+    (taken,) = until(lambda: ledger.take_due(5), within=2)
+
+    assert not taken.interrupted
+
+
+@pytest.mark.promise(2)
+def test_who_was_paused_past_the_lease_cannot_overwrite(ledger: Ledger) -> None:
+    """A settle with a token that another has replaced writes nothing, and says so."""
+    paused = ledger.claim(a_record(), a_key()).held
+    assert paused is not None
+    (successor,) = until(lambda: ledger.take_due(5), within=LEASE_S + 2)
+    successor.record.cancels[0][1].end(Status.CONFIRMED)
+    successor.settle()
+
+    paused.record.cancels[0][1].end(Status.REJECTED, "what the paused one believes")
+    with pytest.raises(LeaseEnded):
+        paused.settle()
+
+    stored = ledger.read("a" * 32)
+    assert stored is not None
+    assert stored.status is Status.CONFIRMED
+
+
+@pytest.mark.promise(2)
+def test_nothing_may_be_sent_after_the_lease(ledger: Ledger) -> None:
+    """The clearance before each write to a vendor ends with the lease, by the holder's own clock."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    held.clearance()
+
+    until(lambda: held.left_s() <= 0, within=LEASE_S + 1)
+
+    with pytest.raises(LeaseEnded):
+        held.clearance()
+
+
+@pytest.mark.promise(1)
+def test_long_work_keeps_its_lease(ledger: Ledger) -> None:
+    """Work of many calls renews its lease and writes down what is known on the way."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    held.record.cancels[0][1].reason = "half-way"
+    end = ledger.now_ms() + LEASE_S * 1500
+
+    def past_the_first_lease() -> bool:
+        held.keep(LEASE_S * 0.8)
+        assert not ledger.take_due(5)
+        return ledger.now_ms() > end
+
+    until(past_the_first_lease, within=10)
+
+    stored = ledger.read("a" * 32)
+    assert stored is not None
+    assert stored.cancels[0][1].reason == "half-way"
+
+
+@pytest.mark.promise(1)
+def test_an_ended_record_is_never_due_again(ledger: Ledger, redis_url: str) -> None:
+    """What has ended leaves the list of what is due, and stays readable."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    held.record.cancels[0][1].end(Status.CONFIRMED)
+    held.settle()
+
+    with redis.Redis.from_url(redis_url) as raw:
+        assert raw.zcard("relay:due") == 0
+    stored = ledger.read("a" * 32)
+    assert stored is not None
+    assert stored.ended_ms is not None
+
+
+@pytest.mark.promise(6)
+def test_a_rate_budget_is_one_for_all_processes(ledger: Ledger, redis_url: str) -> None:
+    """What one process spends is missing in the other's bucket, and reads leave something to cancels."""
+    other = a_ledger(redis_url)
+
+    granted = [
+        each.spend("one", burst=4, per_second="0.01", reserve=2) for each in (ledger, other, ledger, other)
+    ]
+    assert [wait_ms == 0 for wait_ms in granted] == [True, True, False, False]
+
+    assert ledger.spend("one", burst=4, per_second="0.01", reserve=0) == 0
+    assert other.spend("another", burst=4, per_second="0.01", reserve=0) == 0
+
+
+@pytest.mark.promise(6)
+def test_a_vendor_that_asks_for_patience_holds_every_process_back(ledger: Ledger, redis_url: str) -> None:
+    """After a 429 no process calls with that credential until the vendor's time has passed."""
+    a_ledger(redis_url).hold_back("one", 60_000)
+
+    assert 59_000 < ledger.spend("one", burst=20, per_second="3", reserve=0) <= 60_000
+
+
+@pytest.mark.promise(6)
+def test_a_redis_that_hangs_is_not_waited_for(own_redis: EmbeddedRedis) -> None:
+    """A Redis that takes connections and answers nothing is given up, and used again when it goes on."""
+    ledger = a_ledger(own_redis.url)
+    ledger.now_ms()
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(NotReady):
+            ledger.claim(a_record(), a_key())
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)
+
+    assert until(lambda: _answers(ledger), within=10)
+
+
+@pytest.mark.promise(1)
+def test_a_redis_that_was_restarted_is_used_again(own_redis: EmbeddedRedis) -> None:
+    """A restart costs no restart of ours, and what was recorded is still there."""
+    ledger = a_ledger(own_redis.url)
+    ledger.claim(a_record(), a_key())
+    own_redis.restart()
+
+    until(lambda: _answers(ledger), within=10)
+
+    assert ledger.read("a" * 32) is not None
+
+
+def _answers(ledger: Ledger) -> bool:
+    try:
+        return ledger.now_ms() > 0
+    except NotReady:
+        return False
+
+
+class AnswerLoser:
+    """A way to Redis on which one answer gets lost: Redis acts, and the connection breaks before it says so."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.lose_next = False
+        self.lost = 0
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(self._path)
+            while asked := client.recv(65536):
+                server.sendall(asked)
+                answer = server.recv(65536)
+                # A script that Redis does not know yet was not run: that answer is let through.
+                if self.lose_next and b"EVALSHA" in asked and not answer.startswith(b"-NOSCRIPT"):
+                    self.lose_next = False
+                    self.lost += 1
+                    return
+                client.sendall(answer)
