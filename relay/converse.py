@@ -28,6 +28,9 @@ CALL_SHARE = 0.8
 #: The part of the rate budget that reads leave alone, so that a cancel never waits for read-backs.
 _RESERVED_SHARE = 4
 
+#: Characters kept of what a vendor says; cut only after secrets are out of it.
+WORDS_CHARACTERS = 500
+
 #: Seconds of lease kept back for the settle after a call.
 _SETTLE_S = 0.2
 
@@ -81,7 +84,7 @@ class Conversations:
             self._ledger.hold_back(self._line.budget.credential, throttled.wait_ms)
             raise
         except VendorError as failure:
-            failure.words = self._scrubber.scrub(failure.words)
+            failure.words = self._scrubber.scrub(failure.words)[:WORDS_CHARACTERS]
             raise
 
     def _carry(self, call: Call, *, urgent: bool) -> Answer:

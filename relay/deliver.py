@@ -16,14 +16,13 @@ from relay.cancel import Cancel, Scope
 from relay.conclude import OUT_OF_TIME, conclude, give_up, run_out, warn_of_others
 from relay.converse import Conversations
 from relay.errors import LeaseEnded, NotReady, NotSent, Refused, Throttled, Unknown, VendorError
-from relay.evidence import Verdict, judge
+from relay.evidence import UNCERTAIN_MS, Verdict, judge
 from relay.ledger import Held
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
 from relay.prove import Prover
 from relay.vendor import Order, Vendor
 
-#: Milliseconds after its arrival, and after its timestamp, in which what works at the vendor is what
-#: the alert means, so that a bulk call may start and a list tells what was there.
+#: Milliseconds after its arrival, and after its timestamp, in which a bulk call may start.
 FRESH_MS = 1_000
 FRESH_AFTER_TIMESTAMP_MS = 5_000
 
@@ -119,13 +118,13 @@ class Delivery:
                 # While the alert is fresh a list still tells what was there, which nothing can later.
                 if not self._fresh():
                     raise
-                self._list_and_ask(first_hand=True)
+                self._list_and_ask()
         else:
-            self._list_and_ask(first_hand=self._fresh())
+            self._list_and_ask()
 
     def _again(self) -> None:
         if self._cancel.scope is not Scope.ORDER:
-            self._list_and_ask(first_hand=False)
+            self._list_and_ask()
         elif self._progress.started:
             self._named()
             self._prover.look_and_ask({})
@@ -134,12 +133,16 @@ class Delivery:
             self._prover.ask(self._named())
 
     def _fresh(self) -> bool:
-        """Say whether the alert came so recently that all that works now was there when it came."""
+        """Say whether the alert came so recently that a bulk call may still start."""
         now_ms, record = self._held.now_ms(), self._held.record
         timestamp_ms = record.alert.timestamp_ms
         return now_ms - record.received_ms <= FRESH_MS and (
             timestamp_ms is None or now_ms - timestamp_ms <= FRESH_AFTER_TIMESTAMP_MS
         )
+
+    def _tells_what_was_there(self) -> bool:
+        """Say whether a list that is answered now can show nothing that was placed long after the alert."""
+        return self._held.now_ms() - self._held.record.received_ms <= UNCERTAIN_MS
 
     def _named(self) -> OrderOutcome:
         """Give the order that the alert names."""
@@ -151,9 +154,9 @@ class Delivery:
     def _bulk(self) -> None:
         """Make the one bulk call that the alert may have."""
         progress = self._progress
-        survey = None if self._vendor.names_its_orders(self._cancel) else _Beside(self._working)
+        survey = None if self._vendor.names_its_orders(self._cancel) else _Beside(self._survey)
         if survey:
-            survey.wait(_HEAD_START_S)
+            survey.result(_HEAD_START_S)
         try:
             self._tried = True
             named = self._talk.hold(self._vendor.bulk(self._cancel), urgent=True)
@@ -165,13 +168,19 @@ class Delivery:
             raise
         finally:
             if survey:
-                self._surveyed(survey.result())
+                left_ms = self._held.record.received_ms + UNCERTAIN_MS - self._held.now_ms()
+                self._surveyed(survey.result(max(0, left_ms) / 1000))
 
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
         progress = self._progress
         progress.orders = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
         progress.was_there = [[account, each.order_id] for each in progress.orders]
+
+    def _survey(self) -> tuple[Order, ...] | None:
+        """List what works beside a bulk call; None where the list came too late to tell what was there."""
+        orders = self._working()
+        return orders if self._tells_what_was_there() else None
 
     def _surveyed(self, orders: tuple[Order, ...] | None) -> None:
         """Keep the list that was taken beside a bulk call: without it nothing could be proven."""
@@ -186,7 +195,7 @@ class Delivery:
                 OrderOutcome(order.order_id, order.account, Outcome.REQUESTED, asks=1) for order in orders
             ]
 
-    def _list_and_ask(self, *, first_hand: bool) -> None:
+    def _list_and_ask(self) -> None:
         """List what works, take in what the alert means, and ask for it by id."""
         cancel, progress = self._cancel, self._progress
         may_act = self._held.now_ms() <= self._held.record.act_until_ms
@@ -194,7 +203,7 @@ class Delivery:
         self._read_back = True
         if not progress.started:
             progress.started = self._tried = True
-        if first_hand and progress.was_there is None:
+        if progress.was_there is None and self._tells_what_was_there():
             progress.was_there = [[order.account, order.order_id] for order in listed]
         progress.orders = [each for each in progress.orders if not each.untold]
         for order in listed:
@@ -235,7 +244,7 @@ class Delivery:
 class _Beside:
     """A list taken in a thread of its own beside a send; where it fails there is no such evidence."""
 
-    def __init__(self, take: Callable[[], tuple[Order, ...]]) -> None:
+    def __init__(self, take: Callable[[], tuple[Order, ...] | None]) -> None:
         self._orders: tuple[Order, ...] | None = None
         self._take = take
         self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
@@ -247,9 +256,6 @@ class _Beside:
         except (VendorError, LeaseEnded, NotReady):
             self._orders = None
 
-    def wait(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def result(self) -> tuple[Order, ...] | None:
-        self._thread.join()
+    def result(self, within_s: float) -> tuple[Order, ...] | None:
+        self._thread.join(within_s)
         return self._orders

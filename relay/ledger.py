@@ -21,6 +21,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from relay import log
 from relay.errors import LeaseEnded, NotReady
 from relay.record import Record
 from relay.settings import Settings
@@ -220,7 +221,13 @@ class Ledger:
         now_ms, taken = self._run("take", [_DUE, _RECORD], [token, self._lease_ms, most])
         all_held = []
         for text, received_ms, earlier in taken:
-            held = Held(self, Record.decode(text, int(received_ms)), token, now_ms, since)
+            try:
+                record = Record.decode(text, int(received_ms))
+            except (KeyError, TypeError, ValueError):
+                # Another version wrote it: it comes back after the lease, to a process that may know it.
+                log.say_unforeseen({"record": "unreadable"})
+                continue
+            held = Held(self, record, token, now_ms, since)
             held.interrupted = bool(earlier)
             all_held.append(held)
         return all_held

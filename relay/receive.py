@@ -92,7 +92,8 @@ def answer_errors(app: Flask) -> None:
 
 
 def _facts() -> dict[str, object]:
-    return {"request_id": g.request_id, "method": request.method, "path": request.path[:200]}
+    path = request.path if request.url_rule else "(no such address)"
+    return {"request_id": g.request_id, "method": request.method, "path": path}
 
 
 def _body(incoming: Request) -> bytes:

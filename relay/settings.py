@@ -125,6 +125,11 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
     warnings = [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
     if "RELAY_NOTIFY" not in given:
         warnings.append("RELAY_NOTIFY is unset: nobody is told when a cancel fails")
+    if values["CROSSTRADE_TOKEN"] is not None and "CROSSTRADE_TIMEZONE" not in given:
+        warnings.append(
+            "CROSSTRADE_TIMEZONE is unset: order times without an offset are read as UTC, so set it to "
+            "NinjaTrader's zone, or a retry can take a new order for an old one"
+        )
     if values["CROSSTRADE_TOKEN"] is None:
         warnings.append("no vendor is configured, so every alert is refused: set CROSSTRADE_TOKEN")
     return {

@@ -58,6 +58,10 @@ class Worker:
                 away = True
                 self._stopping.wait(AWAY_S)
                 continue
+            except Exception:  # noqa: BLE001 - a worker that ends takes nothing over: it says so, and goes on
+                log.say_unforeseen({"where": "worker"})
+                self._stopping.wait(AWAY_S)
+                continue
             if away:
                 log.say("redis_back", {})
                 away = False

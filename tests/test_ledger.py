@@ -306,7 +306,7 @@ def _answers(ledger: Ledger) -> bool:
 
 
 class AnswerLoser:
-    """A way to Redis on which one answer gets lost: Redis acts, and the connection breaks before it says so."""
+    """A way to Redis on which one answer gets lost: Redis acts, and the connection breaks first."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -213,7 +213,7 @@ def _refuse(answer: Answer, body: Mapping[str, Any] | None) -> NoReturn:
 
 def _words(body: Mapping[str, Any] | None) -> str:
     """Give the vendor's own words: the machine's code, and the detail for people where there is one."""
-    said = [str(body[name])[:300] for name in ("error", "detail") if body and body.get(name)]
+    said = [str(body[name]) for name in ("error", "detail") if body and body.get(name)]
     return f": {'; '.join(said)}" if said else ""
 
 

@@ -1,0 +1,94 @@
+"""Look at what the relay was given: the settings, its Redis, and a read-only call at each vendor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from relay.compose import Relay
+from relay.converse import Line
+from relay.errors import NotReady, VendorError
+from relay.settings import Settings
+from relay.vendor import Call
+
+T = TypeVar("T")
+
+#: Seconds that a vendor may take to list its accounts.
+ANSWER_WITHIN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line for the operator, and whether what it tells of is in order."""
+
+    words: str
+    good: bool = True
+
+
+def settings_on(settings: Settings) -> Iterator[str]:
+    """Tell what is on, a line each, without a secret."""
+    yield f"Redis: {_address(settings.redis_url.reveal())}"
+    yield f"Secrets of senders: {len(settings.secrets)}, signing keys: {len(settings.signing_keys)}"
+    networks = len(settings.allow_from)
+    yield f"Senders' addresses: {f'{networks} networks allowed' if networks else 'any'}"
+    yield (
+        f"Answers within {settings.reply_within_ms / 1000:g} s; "
+        f"an alert may be {settings.max_age_ms / 1000:g} s old"
+    )
+    vendor = settings.crosstrade
+    if vendor:
+        yield f"CrossTrade: {vendor.url}, {vendor.burst} calls at once, then {vendor.per_second} a second"
+    for warning in settings.warnings:
+        yield f"Warning: {warning}"
+
+
+def outside(relay: Relay) -> Iterator[Finding]:
+    """Ask Redis, then each vendor; nothing is written, nothing is cancelled."""
+    yield _redis(relay)
+    for line in relay.lines.values():
+        yield _vendor(relay, line)
+
+
+def _redis(relay: Relay) -> Finding:
+    began = time.monotonic()
+    try:
+        relay.ledger.now_ms()
+    except NotReady as failure:
+        why = relay.scrubber.scrub(str(failure.__cause__))
+        return Finding(f"Redis does not answer: {why}", good=False)
+    return Finding(f"Redis answers in {(time.monotonic() - began) * 1000:.1f} ms.")
+
+
+def _vendor(relay: Relay, line: Line) -> Finding:
+    """Ask for the accounts, outside the rate budget: it is one call, and Redis may be away."""
+    try:
+        accounts = _held(line)
+    except VendorError as failure:
+        return Finding(f"{line.vendor.name}: {relay.scrubber.scrub(failure.words)}", good=False)
+    names = ", ".join(map(str, accounts)) or "none"
+    return Finding(f"{line.vendor.name} answers. Accounts: {names}.")
+
+
+def _held(line: Line) -> tuple[str | int, ...]:
+    conversation = line.vendor.accounts()
+    try:
+        call: Call = next(conversation)
+        while True:
+            call = conversation.send(line.transport.carry(call, within_s=ANSWER_WITHIN, clearance=_cleared))
+    except StopIteration as end:
+        accounts: tuple[str | int, ...] = end.value
+        return accounts
+
+
+def _cleared() -> None:
+    """Let a call go: no record is held, so no lease can end."""
+
+
+def _address(url: str) -> str:
+    """Give a Redis address without user, password and options."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

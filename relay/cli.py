@@ -1,0 +1,162 @@
+"""The command line: `python -m relay run`, `worker`, `check`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import functools
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from relay import check, log
+from relay.compose import compose
+from relay.errors import SettingsError
+from relay.run import CannotRunError, EndedByItselfError, run
+from relay.settings import Settings
+
+#: Exit statuses: something outside failed; what was typed or set is at fault.
+FAILED, MISTAKEN = 1, 2
+
+COMMANDS = ("run", "worker", "check")
+
+_PROG = "python -m relay"
+
+_ABOUT = """\
+Cancel Relay: a charting platform's alert becomes a broker's cancel, once, and proven.
+
+  python -m relay run        try it: everything on this machine, against a stand-in broker
+  python -m relay worker     carry on what the web process left open (the Procfile's worker)
+  python -m relay check      look at the settings, Redis and the brokers
+
+The web process is started by the Procfile's own line, which needs no command here."""
+
+_RUN = """\
+Start Redis, a stand-in broker with working orders, the web process and a worker, and print a curl line
+that cancels something. No account is needed, and no order leaves this machine. Ctrl-C ends all of it."""
+
+_RUN_EXAMPLES = """\
+examples:
+  python -m relay run
+  python -m relay run --port 9000 --folder /tmp/second-relay
+  python -m relay run --verbose"""
+
+_WORKER = """\
+Retry, read back and take over what is due, until SIGTERM. Needs the same settings as the web process."""
+
+_WORKER_EXAMPLES = """\
+examples:
+  REDIS_URL=redis://localhost:6379/0 RELAY_SECRET=… CROSSTRADE_TOKEN=… python -m relay worker"""
+
+_CHECK = """\
+Say whether the settings hold, whether Redis answers, and what each broker answers to a read-only call.
+Ends with status 0 when all is well, 1 when something outside does not answer, 2 with mistakes in the settings."""
+
+_CHECK_EXAMPLES = """\
+examples:
+  python -m relay check               settings, Redis, brokers
+  python -m relay check --settings    the settings alone: asks nobody (the Procfile's release)"""
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Carry out one command, and give its exit status."""
+    parser = _parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        parser.print_help(sys.stderr)
+        return MISTAKEN
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5) or [", ".join(COMMANDS)]
+        parser.error(f'there is no command "{words[0]}". Did you mean {near[0]}?')
+    given = parser.parse_args(words)
+    try:
+        status: int = given.carry_out(given, environ)
+    except SettingsError as failure:
+        sys.stderr.write(failure.report() + "\n")
+        return MISTAKEN
+    return status
+
+
+def _run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    # Each line at once, also into a pipe.
+    say = functools.partial(print, flush=True)
+    try:
+        run(port=given.port, folder=given.folder, verbose=given.verbose, environ=environ, say=say)
+    except CannotRunError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return MISTAKEN
+    except EndedByItselfError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return FAILED
+    return 0
+
+
+def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    # Waited for in a thread: a handler would run in the midst of whatever the worker does, its locks held.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    settings = Settings.read(environ)
+    worker = compose(settings).worker
+    for warning in settings.warnings:
+        log.say("settings_warning", {"warning": warning}, logging.WARNING)
+
+    def interrupt_when_told() -> None:
+        signal.sigwait(ends)
+        worker.interrupt()
+
+    threading.Thread(target=interrupt_when_told, name="signals", daemon=True).start()
+    worker.run()
+    worker.stop()
+    return 0
+
+
+def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = Settings.read(environ)
+    print("The settings hold.")
+    for line in check.settings_on(settings):
+        print(f"  {line}")
+    if given.settings:
+        return 0
+    good = True
+    for finding in check.outside(compose(settings)):
+        print(finding.words, flush=True)
+        good = good and finding.good
+    return 0 if good else FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Say what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        ended = message if message.endswith("?") else f"{message}."
+        self.exit(MISTAKEN, f"{self.prog}: {ended} {self.prog} --help has examples.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=_PROG, description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)
+    running = add("run", description=_RUN, epilog=_RUN_EXAMPLES, help="everything on this machine")
+    running.add_argument("--port", type=_port, default=8000, help="where alerts go; 8000 where not given")
+    running.add_argument(
+        "--folder", type=Path, default=Path(".relay"), help="for Redis's data and the logs; .relay where not given"
+    )
+    running.add_argument("--verbose", action="store_true", help="print the log here instead of into the folder")
+    running.set_defaults(carry_out=_run)
+    working = add("worker", description=_WORKER, epilog=_WORKER_EXAMPLES, help="the worker process")
+    working.set_defaults(carry_out=_worker)
+    checking = add("check", description=_CHECK, epilog=_CHECK_EXAMPLES, help="what the relay was given")
+    checking.add_argument("--settings", action="store_true", help="ask nobody")
+    checking.set_defaults(carry_out=_check)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f'"{text}" is no port: write a number from 1 to 65535')
+    return int(text)

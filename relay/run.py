@@ -1,0 +1,280 @@
+"""Everything on this machine: Redis, a stand-in broker, web and worker, until Ctrl-C.
+
+The stand-in broker is in this process; the others are processes of their own, and end with it however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import json
+import os
+import secrets
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from relay.embedded_redis import LOG_FILE, EmbeddedRedis, EmbeddedRedisError
+from relay.lifeline import Kept
+from relay.sandbox.crosstrade import CrossTradeSandbox
+from relay.settings import OUR_PREFIXES
+from schemas.settings import SettingsSchema
+
+#: Where the Procfile, `app.py` and this package are.
+ROOT = Path(__file__).parent.parent
+
+#: Where `run` listens: the secret crosses the network unencrypted, so nobody else's machine is asked in.
+HOST = "127.0.0.1"
+
+#: Seconds that web and worker may take until they can take an alert before we call them broken.
+READY_WITHIN = 30.0
+
+#: Seconds between two looks at what may have ended, and at whether we were told to end.
+LOOK_EVERY = 0.05
+
+#: Seconds that one answer to "are you ready?" may take.
+ANSWER_WITHIN = 2.0
+
+#: Lines that are shown of the log of a process that ended by itself.
+LAST_LINES = 20
+
+#: What a process needs of the surroundings; the settings are this run's own.
+SURROUNDINGS = ("PATH", "HOME", "LANG", "TMPDIR")
+
+#: Speaks to the person at the terminal, a line or more at a time.
+Say = Callable[[str], None]
+
+
+class CannotRunError(Exception):
+    """Nothing was started, for the reason in the message."""
+
+
+class EndedByItselfError(Exception):
+    """A part of the run ended, or never got ready, though nobody told it to end."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A process of this run: its name, where its log is (None: on the terminal), and its exit status."""
+
+    name: str
+    log: Path | None
+    ended: Callable[[], int | None]
+
+
+class _Told:
+    """Note that we are told to end. Only noted, so that no step is torn apart."""
+
+    def __init__(self) -> None:
+        self.to_end = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> None:
+        self.to_end = True
+
+
+def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], say: Say) -> None:
+    """Run everything until SIGINT or SIGTERM, and leave nothing behind.
+
+    Raises `CannotRunError` before anything is started, and `EndedByItselfError` when a part fails; by then
+    everything has ended.
+    """
+    told = _Told()
+    _refuse_taken(port)
+    say("Cancel Relay with everything it needs, on this machine alone. No order leaves it.")
+    _say_ignored(environ, say)
+    with contextlib.ExitStack() as ending:
+        ending.callback(say, "Everything has ended.")
+        say(f"Starting Redis, which remembers the alerts (in {folder / 'redis'}) …")
+        server = _start_redis(folder)
+        ending.callback(server.stop)
+        token, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        say("Starting a stand-in for the broker CrossTrade, with a few working orders …")
+        broker = ending.enter_context(CrossTradeSandbox(token))
+        samples = broker.place_samples()
+        settings = {
+            "PORT": str(port),
+            "REDIS_URL": server.url,
+            "RELAY_SECRET": secret,
+            "CROSSTRADE_TOKEN": token,
+            "CROSSTRADE_URL": broker.url,
+        }
+        say("Starting the web process and a worker …")
+        parts = [_Part("Redis", folder / "redis" / LOG_FILE, lambda: _ended(server.pid))]
+        for name, command in (("web", web_command()), ("worker", worker_command())):
+            parts.append(_start(name, command, folder, _surroundings(environ) | settings, ending, verbose=verbose))
+        _wait(parts, told, lambda: _ready(port))
+        if not told.to_end:
+            order = broker.book.order(samples[0])
+            say(_manual(port, secret, broker.url, order.account, order.instrument))
+            logs = " and ".join(str(part.log) for part in parts[1:])
+            say("Their log follows." if verbose else f"What web and worker log goes to {logs}.")
+            say("Ctrl-C ends all of it.")
+        _wait(parts, told)
+        say("\nEnding …")
+
+
+def web_command() -> list[str]:
+    """Give the Procfile's web line, which listens on the loopback alone here."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    line = next(line.removeprefix("web: ") for line in lines if line.startswith("web: "))
+    here = line.replace("--bind 0.0.0.0:", f"--bind {HOST}:")
+    # By this very Python, whose folder need not be on the PATH; the shell reads ${PORT:-…}, as Heroku's does.
+    return ["/bin/sh", "-c", f'exec "$0" -m {here}', sys.executable]
+
+
+def worker_command() -> list[str]:
+    """Give the command of a worker."""
+    return [sys.executable, "-m", "relay", "worker"]
+
+
+def _refuse_taken(port: int) -> None:
+    """Look whether somebody listens on the port: gunicorn would share it with another relay unnoticed.
+
+    Both addresses are tried since on macOS a listener on all of them doesn't keep one from being taken.
+    SO_REUSEADDR lets the last run's closed connections not count.
+    """
+    for host in (HOST, ""):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    reason = f"Port {port} is taken: end what listens there, or choose another by --port."
+                else:
+                    reason = f"Port {port} cannot be used ({error.strerror}): choose another by --port."
+                raise CannotRunError(reason) from error
+
+
+def _say_ignored(environ: Mapping[str, str], say: Say) -> None:
+    ours = SettingsSchema().fields.keys()
+    ignored = sorted(name for name in environ if name in ours or name.startswith(OUR_PREFIXES))
+    if ignored:
+        say(f"Ignored, since this run makes settings of its own: {', '.join(ignored)}.")
+
+
+def _start_redis(folder: Path) -> EmbeddedRedis:
+    server = EmbeddedRedis(folder / "redis")
+    try:
+        server.start()
+    except EmbeddedRedisError as error:
+        raise CannotRunError(str(error)) from error
+    return server
+
+
+def _surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: environ[name] for name in SURROUNDINGS if name in environ}
+
+
+def _start(  # noqa: PLR0913 - each is another thing that a process needs
+    name: str,
+    command: list[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    ending: contextlib.ExitStack,
+    *,
+    verbose: bool,
+) -> _Part:
+    log = None if verbose else folder / f"{name}.log"
+    # Only the last run's lines are kept: a trial's log would grow for ever.
+    with contextlib.nullcontext() if log is None else log.open("wb") as output:
+        kept = Kept(command, folder=ROOT, environ=environ, output=output)
+    ending.callback(kept.stop)
+    return _Part(name, log, lambda: kept.ended)
+
+
+def _wait(parts: list[_Part], told: _Told, ready: Callable[[], bool] | None = None) -> None:
+    """Wait until we are told to end or all is ready, and raise when a part ends before that."""
+    deadline = time.monotonic() + READY_WITHIN
+    while not told.to_end:
+        for part in parts:
+            status = part.ended()
+            if status is not None:
+                raise EndedByItselfError(_obituary(part, f"ended by itself (exit status {status})"))
+        if ready is not None:
+            if ready():
+                return
+            if time.monotonic() > deadline:
+                raise EndedByItselfError(_obituary(parts[1], f"was not ready within {READY_WITHIN:.0f} s"))
+        time.sleep(LOOK_EVERY)
+
+
+def _obituary(part: _Part, what: str) -> str:
+    if part.log is None:
+        return f"{part.name} {what}; why stands above."
+    lines = part.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+    said = "\n".join(f"  {line}" for line in lines) or "  (nothing)"
+    return f"{part.name} {what}. {part.log} ends:\n{said}"
+
+
+def _ended(pid: int) -> int | None:
+    """Tell whether a process that isn't our child has ended; its exit status is its keeper's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return 1
+    return None
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_WITHIN)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _manual(port: int, secret: str, broker: str, account: str, instrument: str) -> str:
+    """Say what can be done now. Each command is one line that a shell takes as it stands."""
+    webhook, orders = f"http://{HOST}:{port}/webhook", f"{broker}/_sandbox/orders"
+    # The id names this run: the same words in another run are another alert.
+    here = secrets.token_hex(3)
+    alert = {
+        "secret": secret,
+        "action": "cancel",
+        "vendor": "crosstrade",
+        "account": account,
+        "instrument": instrument,
+        "reply_when": "confirmed",
+        "id": f"first-{here}",
+    }
+    order = {"account": account, "instrument": instrument, "action": "Buy", "limit_price": "5970.00"}
+    # Outside the quotes, so that the shell makes another id of it at each paste.
+    again = _curl(webhook, {**alert, "id": f"again-{here}"}).replace(f"again-{here}", "again-'$(date +%s)'")
+    return f"""
+Ready. Alerts go to  {webhook}
+Secret of this run   {secret}
+
+Cancel the working orders of {instrument} in {account}. The answer says "status": "confirmed", which means
+that the relay looked, and none of them works any more:
+
+  {_curl(webhook, alert)}
+
+Paste it again: the id was seen, so you get the first one's answer, marked "duplicate": true, and the
+broker is not asked twice. That is how a charting platform's resent alert ends.
+
+See the broker's order book:
+
+  curl {orders}
+
+Place a new order there, then cancel it (this line's id has the time in it, so each paste is a new alert):
+
+  {_curl(orders, order)}
+  {again}
+"""
+
+
+def _curl(url: str, body: Mapping[str, str]) -> str:
+    return f"curl -d {shlex.quote(json.dumps(body))} {url}"
