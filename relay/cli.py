@@ -55,7 +55,7 @@ examples:
 
 _CHECK = """\
 Say whether the settings hold, whether Redis answers, and what each broker answers to a read-only call.
-Ends with status 0 when all is well, 1 when something outside does not answer, 2 with mistakes in the settings."""
+Ends with status 0 when all is well, 1 when something outside does not answer, 2 with mistaken settings."""
 
 _CHECK_EXAMPLES = """\
 examples:
@@ -71,8 +71,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         parser.print_help(sys.stderr)
         return MISTAKEN
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5) or [", ".join(COMMANDS)]
-        parser.error(f'there is no command "{words[0]}". Did you mean {near[0]}?')
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        known = f"did you mean {near[0]}" if near else f"there are {', '.join(COMMANDS)}"
+        parser.error(f'there is no command "{words[0]}": {known}')
     given = parser.parse_args(words)
     try:
         status: int = given.carry_out(given, environ)
@@ -133,8 +134,7 @@ class _Parser(argparse.ArgumentParser):
     """Say what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        ended = message if message.endswith("?") else f"{message}."
-        self.exit(MISTAKEN, f"{self.prog}: {ended} {self.prog} --help has examples.\n")
+        self.exit(MISTAKEN, f"{self.prog}: {message}. {self.prog} --help has examples.\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,11 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)
     running = add("run", description=_RUN, epilog=_RUN_EXAMPLES, help="everything on this machine")
-    running.add_argument("--port", type=_port, default=8000, help="where alerts go; 8000 where not given")
-    running.add_argument(
-        "--folder", type=Path, default=Path(".relay"), help="for Redis's data and the logs; .relay where not given"
-    )
-    running.add_argument("--verbose", action="store_true", help="print the log here instead of into the folder")
+    running.add_argument("--port", type=_port, default=8000, help="where alerts go (8000)")
+    running.add_argument("--folder", type=Path, default=Path(".relay"), help="for data and logs (.relay)")
+    running.add_argument("--verbose", action="store_true", help="print the log here, not into the folder")
     running.set_defaults(carry_out=_run)
     working = add("worker", description=_WORKER, epilog=_WORKER_EXAMPLES, help="the worker process")
     working.set_defaults(carry_out=_worker)

@@ -43,22 +43,14 @@ class Kept:
             )
         finally:
             os.close(keepers_end)
-        self._let_go = False
 
-    @property
     def ended(self) -> int | None:
         """Give the exit status, None while it runs; a signal's number and 128, as a shell tells it."""
         return self._keeper.poll()
 
-    def let_go(self) -> None:
-        """Tell it to stop, and don't wait."""
-        if not self._let_go:
-            self._let_go = True
-            os.close(self._lifeline)
-
     def stop(self) -> None:
         """End it, and all that it forked, in order."""
-        self.let_go()
+        os.close(self._lifeline)
         self._keeper.wait()
 
 

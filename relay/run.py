@@ -1,6 +1,7 @@
 """Everything on this machine: Redis, a stand-in broker, web and worker, until Ctrl-C.
 
-The stand-in broker is in this process; the others are processes of their own, and end with it however it ends.
+The stand-in broker is in this process. The others are processes of their own, which end with it, however it
+ends.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class EndedByItselfError(Exception):
 
 @dataclass(frozen=True)
 class _Part:
-    """A process of this run: its name, where its log is (None: on the terminal), and its exit status."""
+    """A part of this run: its name, where its log is (None: on the terminal), and its exit status, if any."""
 
     name: str
     log: Path | None
@@ -106,16 +107,22 @@ def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], s
             "RELAY_SECRET": secret,
             "CROSSTRADE_TOKEN": token,
             "CROSSTRADE_URL": broker.url,
+            # The stand-in's order times are UTC, without saying so.
+            "CROSSTRADE_TIMEZONE": "UTC",
         }
         say("Starting the web process and a worker …")
         parts = [_Part("Redis", folder / "redis" / LOG_FILE, lambda: _ended(server.pid))]
-        for name, command in (("web", web_command()), ("worker", worker_command())):
-            parts.append(_start(name, command, folder, _surroundings(environ) | settings, ending, verbose=verbose))
+        surroundings = {name: environ[name] for name in SURROUNDINGS if name in environ}
+        for name, command in (("worker", worker_command()), ("web", web_command())):
+            log = None if verbose else folder / f"{name}.log"
+            kept = _start(command, surroundings | settings, log)
+            ending.callback(kept.stop)
+            parts.append(_Part(name, log, kept.ended))
         _wait(parts, told, lambda: _ready(port))
         if not told.to_end:
             order = broker.book.order(samples[0])
             say(_manual(port, secret, broker.url, order.account, order.instrument))
-            logs = " and ".join(str(part.log) for part in parts[1:])
+            logs = f"{folder / 'web.log'} and {folder / 'worker.log'}"
             say("Their log follows." if verbose else f"What web and worker log goes to {logs}.")
             say("Ctrl-C ends all of it.")
         _wait(parts, told)
@@ -171,25 +178,12 @@ def _start_redis(folder: Path) -> EmbeddedRedis:
     return server
 
 
-def _surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: environ[name] for name in SURROUNDINGS if name in environ}
-
-
-def _start(  # noqa: PLR0913 - each is another thing that a process needs
-    name: str,
-    command: list[str],
-    folder: Path,
-    environ: Mapping[str, str],
-    ending: contextlib.ExitStack,
-    *,
-    verbose: bool,
-) -> _Part:
-    log = None if verbose else folder / f"{name}.log"
-    # Only the last run's lines are kept: a trial's log would grow for ever.
-    with contextlib.nullcontext() if log is None else log.open("wb") as output:
-        kept = Kept(command, folder=ROOT, environ=environ, output=output)
-    ending.callback(kept.stop)
-    return _Part(name, log, lambda: kept.ended)
+def _start(command: list[str], environ: Mapping[str, str], log: Path | None) -> Kept:
+    if log is None:
+        return Kept(command, folder=ROOT, environ=environ, output=None)
+    # Only this run's lines are kept: a log that nobody turns over would grow for ever.
+    with log.open("wb") as output:
+        return Kept(command, folder=ROOT, environ=environ, output=output)
 
 
 def _wait(parts: list[_Part], told: _Told, ready: Callable[[], bool] | None = None) -> None:
@@ -204,7 +198,7 @@ def _wait(parts: list[_Part], told: _Told, ready: Callable[[], bool] | None = No
             if ready():
                 return
             if time.monotonic() > deadline:
-                raise EndedByItselfError(_obituary(parts[1], f"was not ready within {READY_WITHIN:.0f} s"))
+                raise EndedByItselfError(_obituary(parts[-1], f"was not ready within {READY_WITHIN:.0f} s"))
         time.sleep(LOOK_EVERY)
 
 
