@@ -21,7 +21,8 @@ SIGNATURE_S = 300
 DEFAULT_SENDER = "default"
 
 #: The subject of TradingView's certificate: https://www.tradingview.com/support/solutions/43000680459/
-_TRADINGVIEW = re.compile(r"(?:^|[,/])\s*CN\s*=\s*TradingView Webhooks\s*(?:$|[,/])")
+#: A comma behind a backslash belongs to another name's value (RFC 4514).
+_TRADINGVIEW = re.compile(r"(?:^|(?<!\\)[,/])\s*CN\s*=\s*TradingView Webhooks\s*(?:$|[,/])")
 
 _UNIX_TIME = re.compile(r"[0-9]{1,11}")
 
@@ -60,16 +61,11 @@ class Authenticator:
 
         Raises `Unauthenticated` for a credential that is wrong.
         """
+        authorization = headers.get("Authorization")
+        bearer = None if authorization is None else self._bearer(authorization)
         if any(name in headers for name in _SIGNED_HEADERS):
             return self._signed(headers, body, now_s)
-        authorization = headers.get("Authorization")
-        if authorization is None:
-            return None
-        scheme, _, secret = authorization.strip().partition(" ")
-        # Header text is latin-1 on the wire (PEP 3333); a secret may be UTF-8.
-        if scheme.lower() != "bearer":
-            raise Unauthenticated
-        return self._known(secret.strip().encode("latin-1", "surrogateescape"))
+        return bearer
 
     def by_body(self, secret: object, already: Sender | None) -> Sender:
         """Give the sender whom the body's secret proves; it may not disagree with a header's.
@@ -100,6 +96,14 @@ class Authenticator:
             raise Forbidden(
                 f"The address {origin.address} is not among those that this relay takes alerts from."
             )
+
+    def _bearer(self, authorization: str) -> Sender:
+        # Header text is latin-1 on the wire (PEP 3333), and a secret may be UTF-8: stripped of its own
+        # blanks only, since strip() also takes the no-break space that ends "à".
+        scheme, _, secret = authorization.strip(" \t").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        return self._known(secret.strip(" \t").encode("latin-1", "surrogateescape"))
 
     def _known(self, given: bytes) -> Sender:
         digest = _digest(given)
@@ -160,7 +164,8 @@ def origin_of(
         return Origin(peer or "", None, certificate)
     hops = [each.strip() for each in headers.get("X-Forwarded-For", "").split(",") if each.strip()]
     address = hops[-trusted_proxies] if len(hops) >= trusted_proxies else (peer or "")
-    proto = headers.get("X-Forwarded-Proto")
-    over_https = None if proto is None else proto.split(",")[-1].strip().lower() == "https"
+    # Each proxy adds its word, or the last one's stands alone: the sender's own connection counts.
+    protos = headers.get("X-Forwarded-Proto", "").lower().split(",")[-trusted_proxies:]
+    over_https = protos[0].strip() == "https" if "X-Forwarded-Proto" in headers else None
     certificate = headers.get(certificate_header) if certificate_header else None
     return Origin(address, over_https, certificate)

@@ -59,7 +59,17 @@ def _redis(relay: Relay) -> Finding:
     except NotReady as failure:
         why = relay.scrubber.scrub(str(failure.__cause__))
         return Finding(f"Redis does not answer: {why}", good=False)
-    return Finding(f"Redis answers in {(time.monotonic() - began) * 1000:.1f} ms.")
+    answer = f"Redis answers in {(time.monotonic() - began) * 1000:.1f} ms"
+    found = relay.ledger.persistence()
+    if found is None:
+        return Finding(f"{answer}. It does not tell whether it persists: its plan has to say so.")
+    if not found.keeps:
+        return Finding(f"{answer}, but does not persist: alerts under way are lost with it.", good=False)
+    if found.evicts:
+        return Finding(
+            f"{answer}, but evicts keys when it is full: set maxmemory-policy noeviction.", good=False
+        )
+    return Finding(f"{answer}, persists and evicts nothing.")
 
 
 def _vendor(relay: Relay, line: Line) -> Finding:

@@ -39,6 +39,15 @@ def same_contract(asked: str, shown: str) -> bool | None:
     return False
 
 
+def front_month(name: str) -> str | None:
+    """Give the root where a name means the front month of the moment; None where it has a date.
+
+    A bare word may be a stock as well: nothing here can tell.
+    """
+    plain = " ".join(name.upper().split())
+    return None if _expiry(plain) or " " in plain else _root(plain)
+
+
 def _same_year(one: str, other: str) -> bool:
     """Compare years of two digits, or of one (ESH6), by the digits that both have."""
     digits = min(len(one), len(other))

@@ -9,6 +9,7 @@ or was paused in mid work.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
 import time
@@ -39,6 +40,11 @@ _CONNECT_S = 0.2
 _ANSWER_S = 0.3
 _POOL_S = 0.3
 
+_AWAY = (
+    "Redis cannot be reached, so nothing was recorded for certain and nothing was sent: "
+    "sending the alert again is safe."
+)
+
 _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
 _DUE = _PREFIX + "due"
@@ -53,6 +59,14 @@ class Hold(StrEnum):
     HOLD = "hold"
     LATER = "later"
     END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """Whether Redis writes what it is told to disk, and whether it forgets keys when its memory is full."""
+
+    keeps: bool
+    evicts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +271,20 @@ class Ledger:
         seconds, microseconds = self._guard(self._redis.time)
         return int(seconds) * 1000 + int(microseconds) // 1000
 
+    def persistence(self) -> Persistence | None:
+        """Say whether Redis keeps what it is told; None where a managed Redis forbids the question."""
+        try:
+            found = {
+                name: self._redis.config_get(name).get(name, "")
+                for name in ("appendonly", "save", "maxmemory-policy")
+            }
+        except redis.ResponseError:
+            return None
+        except redis.RedisError as failure:
+            raise NotReady(_AWAY) from failure
+        keeps = found["appendonly"] == "yes" or bool(found["save"])
+        return Persistence(keeps, found["maxmemory-policy"] != "noeviction")
+
     def _run(self, script: str, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - what the script returns
         return self._guard(lambda: self._scripts[script](keys=keys, args=args))
 
@@ -264,7 +292,6 @@ class Ledger:
         try:
             return ask()
         except redis.RedisError as failure:
-            raise NotReady(
-                "Redis cannot be reached, so nothing was recorded for certain and nothing was sent: "
-                "sending the alert again is safe."
-            ) from failure
+            # The kind tells a wrong password or a full memory from a Redis that is away.
+            log.say("redis_error", {"kind": type(failure).__name__, "words": str(failure)}, logging.WARNING)
+            raise NotReady(_AWAY) from failure

@@ -24,11 +24,21 @@ class _JsonLine(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
-            **getattr(record, "facts", {}),
+            **self._clean(getattr(record, "facts", {})),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return self._scrubber.scrub(json.dumps(line, ensure_ascii=False, default=str))
+            line["traceback"] = self._scrubber.scrub(self.formatException(record.exc_info))
+        return json.dumps(line)
+
+    def _clean(self, value: Any) -> Any:  # noqa: ANN401 - any fact, and its JSON
+        """Scrub every text in a fact, before JSON's escapes can hide a secret or a mask break JSON."""
+        if isinstance(value, Mapping):
+            return {self._scrubber.scrub(str(name)): self._clean(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(inner) for inner in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self._scrubber.scrub(str(value))
 
 
 def configure(level: str, scrubber: Scrubber) -> None:

@@ -24,7 +24,7 @@ from relay.lane import Lanes
 from relay.ledger import AHEAD_MS, Claim, Claimed, Key, Ledger
 from relay.outcome import Progress
 from relay.parse import parse
-from relay.plan import plan, read_alert
+from relay.plan import cautions, plan, read_alert
 from relay.record import Record
 from relay.rehearse import rehearse
 from relay.reply import Reply
@@ -146,7 +146,7 @@ class Pipeline:
             alert_id=secrets.token_hex(16),
             sender=sender.name,
             alert=alert,
-            cancels=[(cancel, Progress()) for cancel in plan(alert)],
+            cancels=[(cancel, Progress(warnings=cautions(alert))) for cancel in plan(alert)],
             max_age_ms=alert.max_age_ms or self._settings.max_age_ms,
             keyed_by=keyed_by,
             request_id=request_id,

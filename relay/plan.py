@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from relay.alert import Alert, ReplyWhen
 from relay.cancel import Cancel, Scope
 from relay.errors import InvalidAlert
+from relay.instrument import front_month
 from relay.settings import Scrubber
 from schemas.alert import AlertSchema
 from schemas.crosstrade import CrossTradeAlertSchema
@@ -43,6 +44,7 @@ def read_alert(
     try:
         loaded = schema.load({name: value for name, value in sent.items() if name != "secret"})
     except ValidationError as failure:
+        loaded = failure.valid_data if isinstance(failure.valid_data, dict) else {}
         for name, said in failure.messages_dict.items():
             found.setdefault(name, []).extend(_flat(said))
     if vendor in _SWITCHED_ON_BY and vendor not in configured:
@@ -67,6 +69,17 @@ def plan(alert: Alert) -> list[Cancel]:
     if scope is Scope.EVERYTHING:
         return [Cancel(alert.vendor, None, scope, side=alert.side)]
     return [Cancel(alert.vendor, account, scope, name, alert.side) for account in alert.accounts]
+
+
+def cautions(alert: Alert) -> list[str]:
+    """Say what may not mean what it seems to, though it is carried out."""
+    if alert.vendor != "crosstrade" or not isinstance(alert.instrument, str):
+        return []
+    root = front_month(alert.instrument)
+    if root is None:
+        return []
+    trap = f"{alert.instrument} means the front month of the moment, if it is a future"
+    return [f'{trap}: around the roll it misses the old contract. Name the contract, as in "{root} 12-26"']
 
 
 def _aim(alert: Alert) -> tuple[Scope, str | int | None]:

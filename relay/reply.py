@@ -175,7 +175,11 @@ def _body(
         "elapsed_ms": elapsed_ms,
         # There are no pages to link to yet.
         "links": {"self": (public_url or "") + path, "page": None},
-        "warnings": [*(each for _, progress in record.cancels for each in progress.warnings), *warnings],
+        "warnings": list(
+            dict.fromkeys(
+                [*(each for _, progress in record.cancels for each in progress.warnings), *warnings]
+            )
+        ),
         "cancels": [_cancel(cancel, progress) for cancel, progress in record.cancels],
     }
 

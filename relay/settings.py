@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import re
 from collections.abc import Mapping
@@ -18,8 +19,11 @@ from schemas.settings import SettingsSchema
 #: Names that begin so are ours, and an unknown one is a misspelt one.
 OUR_PREFIXES = ("RELAY_", "CROSSTRADE_", "ALPHAPOINT_", "AUTOSHARES_")
 
-#: What container platforms set for a service that happens to be called `relay`.
-_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?|NAME)$")
+#: What container platforms set for a service that happens to be called `relay`: this one shows the others.
+_SERVICE = re.compile(r"(?:tcp|udp|sctp)://")
+_SERVICE_LINK = re.compile(
+    r"_(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?|NAME|ENV_\w+)"
+)
 
 #: Settings whose meaning this version cannot keep: starting without it would be a surprise with money in it.
 _NOT_YET = {
@@ -96,12 +100,12 @@ class Settings:
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings; raise `SettingsError` with every mistake in them."""
         given = {name: value.strip() for name, value in environ.items() if value.strip()}
-        mistakes = [_unknown(name) for name in sorted(given) if _looks_like_ours(name)]
+        mistakes = [_unknown(name) for name in sorted(given) if _looks_like_ours(name, given)]
         try:
             values = _SCHEMA.load({name: given[name] for name in _SCHEMA.fields if name in given})
         except ValidationError as failure:
             mistakes += [f"{name} {said[0]}" for name, said in sorted(failure.messages_dict.items())]
-            values = {}
+            values = failure.valid_data if isinstance(failure.valid_data, dict) else {}
         mistakes += [f"{name}: {why}" for name, why in _NOT_YET.items() if name in given]
         if given.get("CROSSTRADE_TRANSPORT") == "websocket":
             mistakes.append("CROSSTRADE_TRANSPORT: websocket is not supported by this version: write http")
@@ -110,7 +114,7 @@ class Settings:
                 "RELAY_CLIENT_CERT_HEADER proves nothing on Heroku: its router ends TLS, so anyone could "
                 "send that header"
             )
-        if "RELAY_CLIENT_CERT_HEADER" in given and values and not _proxies(values, given):
+        if "RELAY_CLIENT_CERT_HEADER" in given and not _proxies(values, given):
             mistakes.append(
                 "RELAY_CLIENT_CERT_HEADER needs RELAY_TRUSTED_PROXIES: without a proxy anyone could send "
                 "that header"
@@ -157,7 +161,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
 
 def _proxies(values: Mapping[str, Any], given: Mapping[str, str]) -> int:
     """Count the proxies that are believed: Heroku's router is one."""
-    stated: int | None = values["RELAY_TRUSTED_PROXIES"]
+    stated: int | None = values.get("RELAY_TRUSTED_PROXIES")
     return int("DYNO" in given) if stated is None else stated
 
 
@@ -177,8 +181,14 @@ def _ms(seconds: Decimal) -> int:
     return int(seconds * 1000)
 
 
-def _looks_like_ours(name: str) -> bool:
-    return name.startswith(OUR_PREFIXES) and name not in _SCHEMA.fields and not _SERVICE_LINK.search(name)
+def _looks_like_ours(name: str, given: Mapping[str, str]) -> bool:
+    return name.startswith(OUR_PREFIXES) and name not in _SCHEMA.fields and not _is_service_link(name, given)
+
+
+def _is_service_link(name: str, given: Mapping[str, str]) -> bool:
+    """Say whether a container platform wrote this name: of the same service there is a `…_PORT=tcp://…`."""
+    services = (each.removesuffix("_PORT") for each, value in given.items() if _SERVICE.match(value))
+    return any(_SERVICE_LINK.fullmatch(name.removeprefix(service)) for service in services)
 
 
 def _unknown(name: str) -> str:
@@ -191,13 +201,16 @@ class Scrubber:
 
     def __init__(self, settings: Settings) -> None:
         """Gather the secrets, the longest first, so that none hides within another."""
-        known = [each.reveal() for each in settings.secrets + settings.signing_keys]
+        credentials = [each.reveal() for each in settings.secrets]
+        # As the operator wrote them, behind `whsec_`.
+        credentials += [
+            base64.b64encode(bytes.fromhex(each.reveal())).decode() for each in settings.signing_keys
+        ]
         if settings.crosstrade:
-            known.append(settings.crosstrade.token.reveal())
-        password = urlsplit(settings.redis_url.reveal()).password
-        if password:
-            known += [password, unquote(password)]
-        self._known = sorted({each for each in known if each}, key=len, reverse=True)
+            credentials.append(settings.crosstrade.token.reveal())
+        password = urlsplit(settings.redis_url.reveal()).password or ""
+        self._credentials = credentials
+        self._known = sorted({*credentials, password, unquote(password)} - {""}, key=len, reverse=True)
 
     def scrub(self, text: str) -> str:
         """Give the text without secrets."""
@@ -206,5 +219,8 @@ class Scrubber:
         return text
 
     def holds(self, text: str) -> bool:
-        """Say whether a text holds a secret."""
-        return any(secret in text for secret in self._known)
+        """Say whether a text holds a credential of a sender's or a vendor's.
+
+        Redis's password is none: it may be an everyday word, and no sender is given it.
+        """
+        return any(secret in text for secret in self._credentials)

@@ -43,7 +43,7 @@ class Worker:
         self._lanes.stop()
 
     def interrupt(self) -> None:
-        """End `run` soon; safe in a signal handler."""
+        """End `run` soon; from another thread, never from a signal handler, which may hold its locks."""
         self._stopping.set()
 
     def run(self) -> None:

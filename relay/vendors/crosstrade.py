@@ -59,6 +59,9 @@ _STATES = {
     ),
 }
 
+#: Years of a real order's time. NinjaTrader and .NET write "no time" as a date in 1, 1800, 2099 or 9999.
+_YEARS = range(2000, 2099)
+
 #: NinjaTrader's order actions → the alert's `side`.
 _SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"}
 
@@ -95,14 +98,14 @@ class CrossTrade:
             body = {"instrument": cancel.name}
         answer = yield Call("POST", f"{_account(cancel.account)}/orders/cancel", body)
         order_ids = _read(answer).get("orderIds")
-        if not isinstance(order_ids, list) or not all(isinstance(each, str) and each for each in order_ids):
+        if not isinstance(order_ids, list) or not all(map(_is_name, order_ids)):
             raise Unknown("CrossTrade's answer does not name the orders it took")
         return tuple(order_ids)
 
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
         """List the accounts in NinjaTrader by name; the list's key is `accounts` [3P]."""
         rows = _rows(_read((yield Call("GET", "/v1/api/accounts"))), "accounts")
-        return tuple(_text(row, "name") for row in rows)
+        return tuple(_name(row, "name") for row in rows)
 
     def working(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
         """List the account's orders that are not over; `activeOnly` [3P] is not relied on."""
@@ -141,7 +144,7 @@ class CrossTrade:
         action = row.get("orderAction")
         return Order(
             # Lists carry `id` beside or instead of `orderId` [3P].
-            order_id=_text(row, "orderId" if "orderId" in row else "id"),
+            order_id=_name(row, "orderId" if "orderId" in row else "id"),
             account=account,
             instrument=_text(row, "instrument"),
             side=_SIDES.get(action.lower()) if isinstance(action, str) else None,
@@ -158,8 +161,17 @@ class CrossTrade:
             moment = datetime.fromisoformat(value)
         except ValueError:
             return None
-        return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=self._zone))
+        if moment.year not in _YEARS:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self._zone)
+            if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                # The hour that comes twice, or never, when clocks are changed: two moments are none.
+                return None
+        return milliseconds(moment)
 
+
+_NO_NAMES = {"", ".", ".."}
 
 _OVER = {State.CANCELLED, State.FILLED, State.OVER}
 
@@ -171,7 +183,7 @@ def _account(account: str | int | None) -> str:
 def _segment(value: str | int | None) -> str:
     """Quote a value so that it stays one part of the path, whatever is in it."""
     text = str(value or "")
-    if text in {"", ".", ".."}:
+    if text in _NO_NAMES:
         message = "a part of the path that no quoting can disarm must not pass the schema"
         raise AssertionError(message)
     return quote(text, safe="")
@@ -248,3 +260,15 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise Unknown(f"CrossTrade's answer lacks {name}")
     return value
+
+
+def _name(row: Mapping[str, Any], name: str) -> str:
+    value = _text(row, name)
+    if not _is_name(value):
+        raise Unknown(f"CrossTrade's answer has a strange {name}")
+    return value
+
+
+def _is_name(value: object) -> bool:
+    """Say whether a value can stand in a path: a whole text, and none that no quoting disarms."""
+    return isinstance(value, str) and value.isprintable() and value not in _NO_NAMES
