@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import sys
@@ -15,8 +16,17 @@ if TYPE_CHECKING:
     from gunicorn.workers.base import Worker
 
 
+def _without_the_request(record: logging.LogRecord) -> bool:
+    """Keep out of the log what gunicorn could not parse: it may be a body, with the secret in it."""
+    said = record.getMessage()
+    if said.startswith("Invalid request"):
+        record.msg, record.args = said.partition(":")[0], ()
+    return True
+
+
 def on_starting(_server: Arbiter) -> None:
     """Refuse to start with mistakes in the settings: a worker that fails would be started for ever."""
+    logging.getLogger("gunicorn.error").addFilter(_without_the_request)
     try:
         Settings.read(os.environ)
     except SettingsError as failure:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from relay import log
+from relay.alarm import Alarm
 from relay.converse import Budget, Line
 from relay.lane import Lanes
 from relay.ledger import Ledger
@@ -34,17 +35,18 @@ def compose(settings: Settings) -> Relay:
     ledger = Ledger(settings)
     lines = {}
     if settings.crosstrade:
-        lines["crosstrade"] = _crosstrade(settings.crosstrade)
+        lines["crosstrade"] = _crosstrade(settings.crosstrade, Alarm())
     lanes = Lanes(lines, ledger, scrubber)
     return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes))
 
 
-def _crosstrade(settings: CrossTradeSettings) -> Line:
+def _crosstrade(settings: CrossTradeSettings, alarm: Alarm) -> Line:
     token = settings.token.reveal()
     return Line(
         CrossTrade(settings.timezone),
-        HttpTransport(settings.url, {"Authorization": f"Bearer {token}"}),
+        HttpTransport(settings.url, {"Authorization": f"Bearer {token}"}, alarm),
         Budget(_hashed("crosstrade", token), settings.burst, settings.per_second),
+        alarm,
     )
 
 

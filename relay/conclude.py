@@ -27,8 +27,13 @@ def conclude(cancel: Cancel, progress: Progress, *, read_back: bool) -> bool:
     if Outcome.PENDING in outcomes:
         progress.status = Status.IN_PROGRESS
         return False
-    if Outcome.REQUESTED in outcomes or not (read_back or cancel.scope is Scope.ORDER):
+    if Outcome.REQUESTED in outcomes:
         progress.status = Status.REQUESTED
+        return False
+    if not (read_back or cancel.scope is Scope.ORDER):
+        # Without the vendor's own word that it took a request, the relay is still at it.
+        taken = progress.sent is Sent.YES or any(each.asks for each in meant)
+        progress.status = Status.REQUESTED if taken else Status.IN_PROGRESS
         return False
     _end(cancel, progress, meant)
     return True
@@ -38,7 +43,7 @@ def give_up(progress: Progress) -> None:
     """End a cancel whose time for reading back is over."""
     last = f" (last: {progress.reason})" if progress.reason else ""
     open_orders = [each for each in progress.orders if not each.untold and _is_open(each)]
-    never_asked = [each for each in open_orders if each.asks == 0]
+    never_asked = [each for each in open_orders if each.asks == 0 and progress.sent is Sent.NO]
     for each in open_orders:
         each.outcome = Outcome.UNKNOWN
     if never_asked:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from relay import log
+from relay.alarm import Alarm
 from relay.errors import NotSent, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
 from relay.settings import Scrubber
@@ -46,11 +47,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A vendor with the way to it and the limit on it: all that one credential needs."""
+    """A vendor with the way to it, the limit on it and a clock: all that one credential needs."""
 
     vendor: Vendor
     transport: Transport
     budget: Budget
+    alarm: Alarm
 
 
 class Conversations:

@@ -9,18 +9,18 @@ no bulk call can be sent twice; what may have left is read back, never repeated 
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterable
 
 from relay.cancel import Cancel, Scope
 from relay.conclude import OUT_OF_TIME, conclude, give_up, run_out, warn_of_others
-from relay.converse import Conversations
-from relay.errors import LeaseEnded, NotReady, NotSent, Refused, Throttled, Unknown, VendorError
+from relay.converse import Conversations, Line
+from relay.errors import NotSent, Refused, Throttled, Unknown, Unreadable, VendorError
 from relay.evidence import UNCERTAIN_MS, Verdict, judge
 from relay.ledger import Held
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
 from relay.prove import Prover
-from relay.vendor import Order, Vendor
+from relay.survey import Survey
+from relay.vendor import Order
 
 #: Milliseconds after its arrival, and after its timestamp, in which a bulk call may start.
 FRESH_MS = 1_000
@@ -28,6 +28,9 @@ FRESH_AFTER_TIMESTAMP_MS = 5_000
 
 #: Seconds that a bulk call whose answer names no orders waits for the list taken beside it.
 _HEAD_START_S = 0.5
+
+#: Seconds after which a bulk call counts as slow: most are answered by then, and cost no second call.
+_SLOW_S = 0.4
 
 #: Milliseconds to the first look after a send; doubled each time, up to the longest.
 FIRST_LOOK_MS = 150
@@ -38,15 +41,16 @@ class Delivery:
     """One cancel of a record in hand."""
 
     def __init__(
-        self, held: Held, cancel: Cancel, progress: Progress, vendor: Vendor, talk: Conversations
+        self, held: Held, cancel: Cancel, progress: Progress, line: Line, talk: Conversations
     ) -> None:
         """Take the cancel, how far it is, and the vendor to talk to."""
         self._held = held
         self._cancel = cancel
         self._progress = progress
-        self._vendor = vendor
+        self._line = line
+        self._vendor = line.vendor
         self._talk = talk
-        self._prover = Prover(progress, vendor, talk, named=cancel.scope is Scope.ORDER)
+        self._prover = Prover(progress, line.vendor, talk, named=cancel.scope is Scope.ORDER)
         self._read_back = False
         self._tried = False
 
@@ -79,16 +83,18 @@ class Delivery:
                 progress.end(Status.REJECTED, failure.words)
                 return
             progress.reason = failure.words
-        except (NotSent, Throttled) as failure:
-            progress.reason, wait_ms = failure.words, failure.wait_ms
-            self._tried = getattr(failure, "tried", True)
         except VendorError as failure:
-            progress.reason = failure.words
+            progress.reason, wait_ms = failure.words, getattr(failure, "wait_ms", None)
+            self._count_as_tried(failure)
         else:
             progress.reason = next((each.reason for each in progress.orders if not each.outcome.over), None)
         progress.attempts += int(self._tried or self._prover.asked)
         if not conclude(self._cancel, progress, read_back=self._read_back):
             self._come_back(wait_ms)
+
+    def _count_as_tried(self, failure: VendorError) -> None:
+        """Count a call that went wrong as a try, unless nothing reached for the vendor."""
+        self._tried = self._tried or not isinstance(failure, NotSent) or failure.tried
 
     def _out_of_time(self) -> bool:
         now_ms, progress, record = self._held.now_ms(), self._progress, self._held.record
@@ -114,7 +120,8 @@ class Delivery:
         elif self._vendor.has_bulk(self._cancel) and self._fresh():
             try:
                 self._bulk()
-            except (NotSent, Throttled, Unknown):
+            except (NotSent, Throttled, Unknown) as failure:
+                self._count_as_tried(failure)
                 # While the alert is fresh a list still tells what was there, which nothing can later.
                 if not self._fresh():
                     raise
@@ -154,20 +161,25 @@ class Delivery:
     def _bulk(self) -> None:
         """Make the one bulk call that the alert may have."""
         progress = self._progress
-        survey = None if self._vendor.names_its_orders(self._cancel) else _Beside(self._survey)
-        if survey:
+        if self._vendor.names_its_orders(self._cancel):
+            # Its answer tells what was there, if it comes: where it is slow, a list is taken meanwhile.
+            survey = Survey(self._keep_what_is_there)
+            self._line.alarm.after(_SLOW_S, survey.start)
+        else:
+            survey = Survey(self._survey)
+            survey.start()
             survey.result(_HEAD_START_S)
         try:
-            self._tried = True
             named = self._talk.hold(self._vendor.bulk(self._cancel), urgent=True)
-            progress.started, progress.sent = True, Sent.YES
+            progress.started, progress.sent, self._tried = True, Sent.YES, True
             if named is not None and self._cancel.account is not None:
                 self._named_by_vendor(named, self._cancel.account)
         except Unknown:
             progress.started, progress.sent = True, Sent.MAYBE
             raise
         finally:
-            if survey:
+            survey.call_off()
+            if not self._vendor.names_its_orders(self._cancel):
                 left_ms = self._held.record.received_ms + UNCERTAIN_MS - self._held.now_ms()
                 self._surveyed(survey.result(max(0, left_ms) / 1000))
 
@@ -181,6 +193,13 @@ class Delivery:
         """List what works beside a bulk call; None where the list came too late to tell what was there."""
         orders = self._working()
         return orders if self._tells_what_was_there() else None
+
+    def _keep_what_is_there(self) -> None:
+        """Keep a list that is taken while a bulk call is slow, where the next process finds it."""
+        orders = self._survey()
+        if orders is not None and self._progress.was_there is None:
+            self._progress.was_there = [[order.account, order.order_id] for order in orders]
+            self._held.save()
 
     def _surveyed(self, orders: tuple[Order, ...] | None) -> None:
         """Keep the list that was taken beside a bulk call: without it nothing could be proven."""
@@ -199,7 +218,16 @@ class Delivery:
         """List what works, take in what the alert means, and ask for it by id."""
         cancel, progress = self._cancel, self._progress
         may_act = self._held.now_ms() <= self._held.record.act_until_ms
-        listed = self._working()
+        try:
+            listed = self._working()
+        except (Refused, Unreadable):
+            if progress.sent is not Sent.YES or not progress.orders:
+                raise
+            # No list can be had. What the bulk call named is all that the vendor found, so reading
+            # those orders proves as much.
+            self._prover.look_and_ask({})
+            self._read_back = True
+            return
         self._read_back = True
         if not progress.started:
             progress.started = self._tried = True
@@ -239,23 +267,3 @@ class Delivery:
         return tuple(
             order for each in accounts for order in self._talk.hold(self._vendor.working(each), urgent=urgent)
         )
-
-
-class _Beside:
-    """A list taken in a thread of its own beside a send; where it fails there is no such evidence."""
-
-    def __init__(self, take: Callable[[], tuple[Order, ...] | None]) -> None:
-        self._orders: tuple[Order, ...] | None = None
-        self._take = take
-        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._orders = self._take()
-        except (VendorError, LeaseEnded, NotReady):
-            self._orders = None
-
-    def result(self, within_s: float) -> tuple[Order, ...] | None:
-        self._thread.join(within_s)
-        return self._orders

@@ -19,6 +19,7 @@ RelayError
 │   ├── Throttled           answered: later
 │   ├── NotSent             no byte of the request can have left
 │   └── Unknown             the request may have arrived; nobody knows what became of it
+│       └── Unreadable      an answer came, in a shape that proves nothing
 └── LeaseEnded              another process may hold the record by now: write nothing
 
 SettingsError               outside the tree: a mistake of the operator, reported at start
@@ -161,6 +162,10 @@ class NotSent(VendorError):
 
 class Unknown(VendorError):
     """A byte may have left and no readable answer came: never a failure, never sent again as it was."""
+
+
+class Unreadable(Unknown):
+    """The vendor answered in a shape that its documents do not have: never read as empty, or as a yes."""
 
 
 class LeaseEnded(RelayError):

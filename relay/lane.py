@@ -138,7 +138,7 @@ class Lanes:
                 continue
             line = self._lines[cancel.vendor]
             talk = Conversations(line, self._ledger, held, self._scrubber)
-            delivery = Delivery(held, cancel, progress, line.vendor, talk)
+            delivery = Delivery(held, cancel, progress, line, talk)
             if held.interrupted:
                 delivery.taken_over()
             due.append(delivery)

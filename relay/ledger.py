@@ -135,7 +135,12 @@ class Held:
         """Make sure the lease lasts for `needed_s`; what is known so far is written on the way."""
         with self._lock:
             if self.left_s() < needed_s:
-                self._settle(Hold.HOLD, int(self._ledger.lease_s * 1000))
+                self.save()
+
+    def save(self) -> None:
+        """Write what is known, and hold on: it survives this process."""
+        with self._lock:
+            self._settle(Hold.HOLD, int(self._ledger.lease_s * 1000))
 
     def settle(self) -> None:
         """Write what is known, and let go: due again, or ended."""

@@ -31,8 +31,9 @@ from relay.reply import Reply
 from relay.settings import Scrubber, Settings
 from schemas.alert import ID_CHARACTERS
 
-#: Seconds kept back of the reply time: for writing the reply, and for a busy machine.
-REPLY_MARGIN_S = 0.2
+#: Seconds kept back of the reply time: for writing the reply, and for a machine on which a hundred replies
+#: fall due in the same instant.
+REPLY_MARGIN_S = 0.3
 
 #: Bars start on whole minutes.
 _MINUTE_MS = 60_000

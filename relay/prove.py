@@ -95,9 +95,6 @@ class Prover:
         """Take "no such order" for a definite no only where nothing ever spoke for the order."""
         if self._named and not order.asks and self._progress.sent is Sent.NO:
             order.outcome, order.reason = Outcome.REJECTED, f"no such order in this account ({gone.words})"
-        elif self._named and order.outcome is Outcome.PENDING:
-            order.outcome = Outcome.REQUESTED
-            order.reason = f"no such order in this account ({gone.words})"
         else:
             order.reason = f"no longer shown, and no word whether it was cancelled or filled ({gone.words})"
 

@@ -45,6 +45,9 @@ _NO_TARGET = (
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
+#: A note may have lines and tabs.
+_CONTROL_IN_NOTE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
 _NUMBER = re.compile(r"\d{1,16}(\.\d{1,9})?")
 
 
@@ -75,6 +78,22 @@ class Text(fields.Field[str]):
         if _CONTROL.search(text):
             raise ValidationError("holds a control character, such as a line break")
         return text
+
+
+class Note(fields.Field[str | None]):
+    """Free text: it tells the relay nothing, so an empty one stops no cancel."""
+
+    default_error_messages = SAYINGS
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002 - marshmallow's
+        if not isinstance(value, str):
+            raise ValidationError(f'must be a text, in quotes, as "{attr}": "…"')
+        text = value.strip()
+        if len(text) > TEXT_CHARACTERS:
+            raise ValidationError(f"is longer than {TEXT_CHARACTERS} characters")
+        if _CONTROL_IN_NOTE.search(text):
+            raise ValidationError("holds a control character")
+        return text or None
 
 
 class Choice(Text):
@@ -128,17 +147,15 @@ class Moment(fields.Field[int]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401, ARG002 - marshmallow's
         seconds = _number(value)
-        if seconds is not None:
-            if seconds >= _SECONDS_END:
-                raise ValidationError("looks like milliseconds: give Unix seconds, or ISO 8601")
-            return int(seconds * 1000)
-        try:
-            moment = datetime.fromisoformat(value.strip())
-            return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        except (ValueError, AttributeError, OverflowError):
-            raise ValidationError(
-                'must be ISO 8601 or Unix seconds; in TradingView write "timestamp": "{{timenow}}"'
-            ) from None
+        if seconds is None:
+            ms = _iso_ms(value)
+        elif seconds >= _SECONDS_END:
+            raise ValidationError("looks like milliseconds: give Unix seconds, or ISO 8601")
+        else:
+            ms = int(seconds * 1000)
+        if ms <= 0:
+            raise ValidationError("lies before 1970: give the moment at which the alert fired")
+        return ms
 
 
 class Account(fields.Field[tuple[str, ...]]):
@@ -183,7 +200,7 @@ class AlertSchema(Schema):
     reply_when = Choice("accepted", "requested", "confirmed")
     dry_run = Flag()
     must_exist = Flag()
-    note = Text()
+    note = Note()
     oms_id: fields.Field[Any] = fields.Raw()
     user_id: fields.Field[Any] = fields.Raw()
 
@@ -230,6 +247,16 @@ def milliseconds(moment: datetime) -> int:
     """Give an aware moment as whole milliseconds since 1970, without a float."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def _iso_ms(value: object) -> int:
+    try:
+        moment = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
+        return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise ValidationError(
+            'must be ISO 8601 or Unix seconds; in TradingView write "timestamp": "{{timenow}}"'
+        ) from None
 
 
 def _number(value: object) -> Decimal | None:

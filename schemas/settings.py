@@ -22,6 +22,8 @@ TRADINGVIEW = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
 #: Bytes of a signing key, from and to: the Standard Webhooks specification's own bounds.
 _KEY_BYTES = (24, 64)
 
+_ONE_WORD = re.compile(r"[!-~]+")
+
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -38,10 +40,31 @@ class Secrets(Listed):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:  # noqa: ANN401 - marshmallow's
         secrets = super()._deserialize(value, attr, data, **kwargs)
         short = [number for number, secret in enumerate(secrets, 1) if len(secret) < SECRET_CHARACTERS]
+        if not all(map(_is_utf8, secrets)):
+            raise ValidationError("is not UTF-8")
         if short or not secrets:
             which = f" (number {', '.join(map(str, short))})" if len(secrets) > 1 else ""
             raise ValidationError(f"is shorter than {SECRET_CHARACTERS} characters{which}: {HOW_TO_MAKE}")
         return secrets
+
+
+def _is_utf8(text: str) -> bool:
+    """Say whether the environment's bytes were UTF-8; others come as halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Token(fields.Field[str]):
+    """A credential that goes out in a header, which carries printable ASCII alone."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
+        text = str(value)
+        if not (text.isascii() and text.isprintable()):
+            raise ValidationError("holds a character that no header can carry, such as a line break")
+        return text
 
 
 class SigningSecrets(Listed):
@@ -91,11 +114,12 @@ class VendorUrl(fields.Field[str]):
             host, _ = parts.hostname or "", parts.port
         except ValueError:
             raise ValidationError("is not an address such as https://app.crosstrade.io") from None
-        if parts.scheme not in {"http", "https"} or not host:
+        if parts.scheme not in {"http", "https"} or not host or not _ONE_WORD.fullmatch(text):
             raise ValidationError("is not an address such as https://app.crosstrade.io")
         if parts.scheme == "http" and not _on_loopback(host):
             raise ValidationError(f"http:// would send the credential to {host} unencrypted: write https://")
-        if parts.username or parts.query or parts.fragment:
+        # Looked for in the text itself: an empty user before a password, or an empty query, count too.
+        if "@" in parts.netloc or "?" in text or "#" in text:
             raise ValidationError("holds more than host, port and path")
         return text
 
@@ -203,7 +227,7 @@ class SettingsSchema(Schema):
     RELAY_CONFIG = fields.String(load_default=None)
     LOG_LEVEL = _one_of("INFO", "DEBUG", "WARNING", "ERROR")
 
-    CROSSTRADE_TOKEN = fields.String(load_default=None)
+    CROSSTRADE_TOKEN = Token(load_default=None)
     CROSSTRADE_URL = VendorUrl(load_default="https://app.crosstrade.io")
     CROSSTRADE_TRANSPORT = _one_of("http", "websocket")
     CROSSTRADE_WS_URL = fields.String(load_default=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.alarm import Alarm
 from relay.errors import LeaseEnded, NotSent, Unknown
 from relay.transports.http import HttpTransport
 from relay.vendor import Call
@@ -104,7 +105,7 @@ Starter = Callable[[Callable[[RawVendor, socket.socket], None]], RawVendor]
 
 def transport_to(url: str) -> HttpTransport:
     """Give a transport with a credential."""
-    return HttpTransport(url, {"Authorization": "Bearer invented"})
+    return HttpTransport(url, {"Authorization": "Bearer invented"}, Alarm())
 
 
 def answers(raw: RawVendor, connection: socket.socket) -> None:
@@ -346,3 +347,30 @@ def test_a_shown_call_has_no_credential() -> None:
 
     assert "invented" not in str(shown)
     assert shown["url"] == "https://app.crosstrade.io/v1/api/accounts/Sim101/orders/cancel"
+
+
+@pytest.mark.promise(5)
+def test_after_a_silence_the_call_goes_over_a_fresh_connection_and_is_answered(
+    vendor: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kept connection that was silent is not trusted with an order, and its successor brings the answer."""
+    monkeypatch.setattr("relay.transports.http.SILENT_S", 0.0)
+    raw = vendor(answers)
+    transport = transport_to(raw.url)
+
+    for _ in range(2):
+        assert transport.carry(CALL, within_s=5, clearance=always).status == 200
+
+    assert raw.connections == 2
+
+
+@pytest.mark.promise(6)
+def test_a_connection_in_use_is_kept(vendor: Starter) -> None:
+    """Calls that follow each other share a connection."""
+    raw = vendor(answers)
+    transport = transport_to(raw.url)
+
+    for _ in range(3):
+        transport.carry(CALL, within_s=5, clearance=always)
+
+    assert raw.connections == 1

@@ -2,15 +2,13 @@
 
 `requests` cannot tell a refused connection from one that was reset after the request had left (both
 are its `ConnectionError`), and its timeout is for each read, so that a byte a second passes it. So
-the connection itself keeps book here: it notes the moment before the first byte leaves, and a
-watchdog shuts its socket when the call's whole time is over.
+the connection itself keeps book here: it notes the moment before the first byte leaves, and an alarm
+shuts its socket when the call's whole time is over.
 """
 
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import json
 import socket
 import threading
@@ -25,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from relay.alarm import Alarm
 from relay.errors import NotSent, Unknown
 from relay.vendor import Answer, Call, Clearance
 
@@ -54,6 +53,7 @@ class _Flight:
         self.may_have_left = False
         self.landed = False
         self.cut = False
+        self.connection: _Noted | None = None
         self.sock: socket.socket | None = None
         self.lock = threading.Lock()
 
@@ -78,10 +78,11 @@ class _Noted:
     sock: socket.socket | None
     last_used: float = 0.0
 
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
-        if self.sock is not None and time.monotonic() - self.last_used > SILENT_S:
-            self.close()  # type: ignore[attr-defined]  # urllib3's; opened anew by `send`
-        super().putrequest(*args, **kwargs)  # type: ignore[misc]  # the connection's own
+    @property
+    def is_connected(self) -> bool:
+        """Say no after a silence: the pool asks before it hands a connection out, and opens it anew."""
+        kept: bool = super().is_connected  # type: ignore[misc]  # the connection's own
+        return kept and time.monotonic() - self.last_used <= SILENT_S
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - passed through
         flight: _Flight = _under_way.flight
@@ -92,7 +93,7 @@ class _Noted:
                 if flight.cut:
                     message = "the time of the call ended before it could be sent"
                     raise TimeoutError(message)
-                flight.sock = self.sock
+                flight.connection, flight.sock = self, self.sock
             flight.clearance()
             flight.may_have_left = True
         super().send(data)  # type: ignore[misc]  # the connection's own
@@ -121,53 +122,21 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
-class _Watchdog:
-    """One thread that cuts calls off when their whole time is over; started with the first call."""
-
-    def __init__(self) -> None:
-        self._ends: list[tuple[float, int, _Flight]] = []
-        self._number = itertools.count()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-
-    def watch(self, flight: _Flight, within_s: float) -> None:
-        end = time.monotonic() + within_s
-        with self._changed:
-            heapq.heappush(self._ends, (end, next(self._number), flight))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="call-watchdog", daemon=True)
-                self._thread.start()
-            if self._ends[0][0] == end:
-                self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._ends:
-                    self._changed.wait()
-                left = self._ends[0][0] - time.monotonic()
-                if left > 0:
-                    self._changed.wait(left)
-                    continue
-                _, _, flight = heapq.heappop(self._ends)
-            flight.cut_off()
-
-
 class HttpTransport:
     """HTTP to one vendor with one credential; shared by all threads of a process."""
 
-    def __init__(self, url: str, credential: Mapping[str, str]) -> None:
-        """Take the vendor's address and the headers that hold the credential."""
+    def __init__(self, url: str, credential: Mapping[str, str], alarm: Alarm) -> None:
+        """Take the vendor's address, the headers that hold the credential, and what ends long calls."""
         self._url = url.rstrip("/")
         self._credential = dict(credential)
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=_KEPT_CONNECTIONS, max_retries=0)
-        self._watchdog = _Watchdog()
+        self._alarm = alarm
 
     def carry(self, call: Call, *, within_s: float, clearance: Clearance) -> Answer:
         """Carry the call as `relay.transport.Transport` promises."""
         flight = _Flight(clearance)
         _under_way.flight = flight
-        self._watchdog.watch(flight, within_s)
+        self._alarm.after(within_s, flight.cut_off)
         try:
             response = self._adapter.send(
                 self._prepared(call),
@@ -227,6 +196,8 @@ def _read(response: requests.Response, flight: _Flight) -> Answer:
             message = "the answer was not whole in time"
             raise HTTPError(message)
         flight.landed = True
+    if flight.connection is not None:
+        flight.connection.last_used = time.monotonic()
     if _cut_short(response, bytes(body)):
         message = "the answer ends in the middle of its headers"
         raise HTTPError(message)

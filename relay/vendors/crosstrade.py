@@ -18,7 +18,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from relay.cancel import Cancel, Scope
-from relay.errors import Gone, Refused, Throttled, Unknown
+from relay.errors import Gone, Refused, Throttled, Unknown, Unreadable
 from relay.instrument import same_contract
 from relay.vendor import Answer, Call, Order, State
 from schemas.alert import milliseconds
@@ -99,7 +99,7 @@ class CrossTrade:
         answer = yield Call("POST", f"{_account(cancel.account)}/orders/cancel", body)
         order_ids = _read(answer).get("orderIds")
         if not isinstance(order_ids, list) or not all(map(_is_name, order_ids)):
-            raise Unknown("CrossTrade's answer does not name the orders it took")
+            raise Unreadable("CrossTrade's answer does not name the orders it took")
         return tuple(order_ids)
 
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
@@ -139,7 +139,7 @@ class CrossTrade:
 
     def _order(self, row: Mapping[str, Any], account: str | int) -> Order:
         if str(row.get("account", account)).casefold() != str(account).casefold():
-            raise Unknown("CrossTrade answered about another account")
+            raise Unreadable("CrossTrade answered about another account")
         words = _text(row, "orderState")
         action = row.get("orderAction")
         return Order(
@@ -208,11 +208,11 @@ def _read(answer: Answer) -> Mapping[str, Any]:
         # A redirect is never followed with a credential; the documents have it for wrong addresses.
         raise Refused(f"CrossTrade answered {answer.status}, a redirect: CROSSTRADE_URL is probably wrong")
     if body is None:
-        raise Unknown("CrossTrade's answer cannot be read")
+        raise Unreadable("CrossTrade's answer cannot be read")
     if body.get("success") is False:
         _refuse(answer, body)
     if body.get("success") is not True:
-        raise Unknown('CrossTrade\'s answer lacks "success": true')
+        raise Unreadable('CrossTrade\'s answer lacks "success": true')
     return body
 
 
@@ -251,21 +251,21 @@ def _wait_ms(answer: Answer, body: Mapping[str, Any] | None) -> int:
 def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     rows = body.get(name)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Unknown(f"CrossTrade's answer has no list of {name}")
+        raise Unreadable(f"CrossTrade's answer has no list of {name}")
     return rows
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value:
-        raise Unknown(f"CrossTrade's answer lacks {name}")
+        raise Unreadable(f"CrossTrade's answer lacks {name}")
     return value
 
 
 def _name(row: Mapping[str, Any], name: str) -> str:
     value = _text(row, name)
     if not _is_name(value):
-        raise Unknown(f"CrossTrade's answer has a strange {name}")
+        raise Unreadable(f"CrossTrade's answer has a strange {name}")
     return value
 
 

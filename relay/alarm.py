@@ -1,0 +1,48 @@
+"""One thread that does small things at their time: cut off a call, or look around while one is slow."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+from relay import log
+
+
+class Alarm:
+    """Ring at set times, all in one thread that starts with the first."""
+
+    def __init__(self) -> None:
+        """Start nothing yet: gunicorn may fork after this."""
+        self._times: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = itertools.count()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def after(self, seconds: float, ring: Callable[[], None]) -> None:
+        """Call `ring` then, whatever has happened by that time; it has to be quick, and to know."""
+        at = time.monotonic() + seconds
+        with self._changed:
+            heapq.heappush(self._times, (at, next(self._number), ring))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
+                self._thread.start()
+            if self._times[0][0] == at:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._times:
+                    self._changed.wait()
+                left = self._times[0][0] - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                _, _, ring = heapq.heappop(self._times)
+            try:
+                ring()
+            except Exception:  # noqa: BLE001 - one alarm that fails must not silence the others
+                log.say_unforeseen({"where": "alarm"})

@@ -1,0 +1,45 @@
+"""A list taken beside a send: what was there when the alert came, which nothing can tell later."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from relay.errors import LeaseEnded, NotReady, VendorError
+from relay.vendor import Order
+
+
+class Survey:
+    """A list in a thread of its own; where it fails, or comes too late, there is no such evidence."""
+
+    def __init__(self, take: Callable[[], tuple[Order, ...] | None]) -> None:
+        """Take the way to list; nothing starts yet."""
+        self._take = take
+        self._orders: tuple[Order, ...] | None = None
+        self._thread: threading.Thread | None = None
+        self._called_off = False
+        self._starting = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to list, unless it was called off, or has begun."""
+        with self._starting:
+            if not self._called_off and self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
+                self._thread.start()
+
+    def call_off(self) -> None:
+        """Do not begin any more; what has begun goes on."""
+        with self._starting:
+            self._called_off = True
+
+    def result(self, within_s: float) -> tuple[Order, ...] | None:
+        """Wait so long at most, and give the list, if there is one by then."""
+        if self._thread is not None:
+            self._thread.join(within_s)
+        return self._orders
+
+    def _run(self) -> None:
+        try:
+            self._orders = self._take()
+        except (VendorError, LeaseEnded, NotReady):
+            self._orders = None
