@@ -43,7 +43,7 @@ def give_up(progress: Progress) -> None:
     """End a cancel whose time for reading back is over."""
     last = f" (last: {progress.reason})" if progress.reason else ""
     open_orders = [each for each in progress.orders if not each.untold and _is_open(each)]
-    never_asked = [each for each in open_orders if each.asks == 0 and progress.sent is Sent.NO]
+    never_asked = [each for each in open_orders if each.asks == 0]
     for each in open_orders:
         each.outcome = Outcome.UNKNOWN
     if never_asked:

@@ -68,6 +68,8 @@ class Delivery:
         self._progress.attempts = max(1, self._progress.attempts)
         if self._progress.sent is Sent.NO:
             self._progress.sent = Sent.MAYBE
+        if self._cancel.scope is Scope.ORDER:
+            self._named().asks += 1
 
     def _visit(self, step: Callable[[], None]) -> None:
         """Take a step, and turn whatever the vendor says against it into what happens next."""
