@@ -29,7 +29,7 @@ CALL_SHARE = 0.8
 #: The part of the rate budget that reads leave alone, so that a cancel never waits for read-backs.
 _RESERVED_SHARE = 4
 
-#: Characters kept of what a vendor says; cut only after secrets are out of it.
+#: Characters kept of what a vendor says; secrets are out of it by then, so that none is cut in two.
 WORDS_CHARACTERS = 500
 
 #: Seconds of lease kept back for the settle after a call.
@@ -72,7 +72,7 @@ class Conversations:
 
         `urgent`: an order waits for it; what is not leaves a part of the rate budget to what is.
 
-        Raises a `VendorError` in scrubbed words, `LeaseEnded`, or `NotReady`.
+        Raises a `VendorError`, `LeaseEnded`, or `NotReady`.
         """
         try:
             call = next(conversation)
@@ -86,7 +86,7 @@ class Conversations:
             self._ledger.hold_back(self._line.budget.credential, throttled.wait_ms)
             raise
         except VendorError as failure:
-            failure.words = self._scrubber.scrub(failure.words)[:WORDS_CHARACTERS]
+            failure.words = failure.words[:WORDS_CHARACTERS]
             raise
 
     def _carry(self, call: Call, *, urgent: bool) -> Answer:
@@ -108,7 +108,8 @@ class Conversations:
         finally:
             ms = round((time.monotonic() - began) * 1000, 1)
             self._note(call, status, words, ms)
-        return answer
+        headers = {name: self._scrubber.scrub(value) for name, value in answer.headers.items()}
+        return Answer(answer.status, self._scrubber.scrub_bytes(answer.body), headers)
 
     def _spend(self, *, urgent: bool) -> None:
         budget = self._line.budget

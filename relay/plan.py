@@ -55,9 +55,8 @@ def read_alert(
         )
     for name, value in sent.items():
         if name != "secret" and scrubber.holds(f"{name} {value}"):
-            found.setdefault("secret", []).append(
-                "stands in another field too, which would be kept and shown"
-            )
+            found.pop(name, None)  # its very name may be the secret
+            found["secret"] = ["stands in another field too, which would be kept and shown"]
     if found:
         raise InvalidAlert(_sentence(found), errors=found)
     return _alert(loaded)

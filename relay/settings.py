@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import difflib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from marshmallow import ValidationError
 
@@ -43,6 +44,9 @@ _WITHOUT_EFFECT = {
 _SCHEMA = SettingsSchema()
 
 _MASK = "***"
+
+#: Characters from which on a text in a vendor's answer is surely the credential, and no word of its own.
+_SURELY_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ class Scrubber:
     """Replace every secret that the relay knows by stars, whoever wrote it into a text."""
 
     def __init__(self, settings: Settings) -> None:
-        """Gather the secrets, the longest first, so that none hides within another."""
+        """Gather the secrets, in every form in which they may come back."""
         credentials = [each.reveal() for each in settings.secrets]
         # As the operator wrote them, behind `whsec_`.
         credentials += [
@@ -210,7 +214,9 @@ class Scrubber:
             credentials.append(settings.crosstrade.token.reveal())
         password = urlsplit(settings.redis_url.reveal()).password or ""
         self._credentials = credentials
-        self._known = sorted({*credentials, password, unquote(password)} - {""}, key=len, reverse=True)
+        plain = {*credentials, password, unquote(password)} - {""}
+        self._known = _all_forms(plain)
+        self._in_answers = [each.encode() for each in _all_forms(credentials) if len(each) >= _SURELY_SECRET]
 
     def scrub(self, text: str) -> str:
         """Give the text without secrets."""
@@ -218,9 +224,32 @@ class Scrubber:
             text = text.replace(secret, _MASK)
         return text
 
+    def scrub_bytes(self, body: bytes) -> bytes:
+        """Give a vendor's answer without secrets, before anybody reads it."""
+        for secret in self._in_answers:
+            body = body.replace(secret, _MASK.encode())
+        return body
+
     def holds(self, text: str) -> bool:
         """Say whether a text holds a credential of a sender's or a vendor's.
 
         Redis's password is none: it may be an everyday word, and no sender is given it.
         """
         return any(secret in text for secret in self._credentials)
+
+
+def _all_forms(secrets: Iterable[str]) -> list[str]:
+    """Give all forms of all secrets, the longest first, so that none hides within another."""
+    return sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+
+
+def _forms(secret: str) -> set[str]:
+    """Give a secret as it may come back: plain, within JSON, within an address, and as base64."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe=""),
+        encoded,
+    }
