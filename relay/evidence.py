@@ -55,8 +55,8 @@ def _aimed_at(
             why = "its side cannot be read"
         elif order.side != cancel.side:
             return False, None
-    if cancel.scope is Scope.INSTRUMENT and cancel.name is not None:
-        same = same_instrument(cancel.name, order.instrument)
+    if cancel.scope is Scope.INSTRUMENT:
+        same = cancel.name is not None and same_instrument(cancel.name, order.instrument)
         if same is None:
             why = f"whether {cancel.name} means {order.instrument} cannot be told: name the contract"
         elif not same:

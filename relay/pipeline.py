@@ -184,7 +184,6 @@ class Pipeline:
         answer = reply.of_record(
             record,
             elapsed_ms=received.elapsed_ms(),
-            public_url=self._settings.public_url,
             duplicate=duplicate,
             warnings=warnings,
         )

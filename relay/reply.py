@@ -45,22 +45,21 @@ def of_record(
     record: Record,
     *,
     elapsed_ms: float,
-    public_url: str | None = None,
     duplicate: bool = False,
     warnings: Sequence[str] = (),
 ) -> Reply:
     """Give the reply to an alert, or to its duplicate, as its record stands."""
-    body = _body(record, elapsed_ms, public_url, warnings)
+    body = _body(record, elapsed_ms, warnings)
     body["duplicate"] = duplicate
     body["duplicate_by"] = record.keyed_by if duplicate else None
     headers = {"Idempotency-Replayed": "true"} if duplicate else {}
     return Reply(_http_status(record), body, headers=headers)
 
 
-def of_stored(record: Record, *, public_url: str | None) -> Reply:
+def of_stored(record: Record) -> Reply:
     """Give a record with its whole history; 200 whatever became of the alert."""
     last_ms = record.ended_ms or (record.history[-1]["at_ms"] if record.history else record.received_ms)
-    body = _body(record, float(last_ms - record.received_ms), public_url, ())
+    body = _body(record, float(last_ms - record.received_ms), ())
     body.update(
         sender=record.sender,
         note=record.alert.note,
@@ -149,17 +148,15 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
 
 
 def _http_status(record: Record) -> int:
-    if record.alert.must_exist and record.status is Status.NOTHING_TO_CANCEL:
+    nothing = any(progress.status is Status.NOTHING_TO_CANCEL for _, progress in record.cancels)
+    if record.alert.must_exist and nothing and record.status.ended:
         return _FAILED
     return _HTTP[record.status]
 
 
-def _body(
-    record: Record, elapsed_ms: float, public_url: str | None, warnings: Sequence[str]
-) -> dict[str, Any]:
+def _body(record: Record, elapsed_ms: float, warnings: Sequence[str]) -> dict[str, Any]:
     orders = [order for _, progress in record.cancels for order in progress.orders]
     outcomes = [order.outcome for order in orders]
-    path = f"/alerts/{record.alert_id}"
     return {
         "alert_id": record.alert_id,
         "status": record.status.value,
@@ -174,7 +171,7 @@ def _body(
         "received_at": _iso(record.received_ms),
         "elapsed_ms": elapsed_ms,
         # There are no pages to link to yet.
-        "links": {"self": (public_url or "") + path, "page": None},
+        "links": {"self": f"/alerts/{record.alert_id}", "page": None},
         "warnings": list(
             dict.fromkeys(
                 [*(each for _, progress in record.cancels for each in progress.warnings), *warnings]

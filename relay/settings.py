@@ -36,6 +36,7 @@ _NOT_YET = {
 #: Settings that this version takes without acting on them: a warning at start says so.
 _WITHOUT_EFFECT = {
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
+    "RELAY_URL": "this version has no pages to link to yet",
     "RELAY_NOTIFY": "this version notifies nobody yet",
     "RELAY_KEEP_MB": "this version does not bound Redis's memory yet",
     "RELAY_WARN_AFTER": "this version notifies nobody yet",
@@ -88,7 +89,6 @@ class Settings:
     allow_from: tuple[str, ...]
     trusted_proxies: int
     client_cert_header: str | None
-    public_url: str | None
     reply_within_ms: int
     max_age_ms: int
     id_ttl_ms: int
@@ -150,7 +150,6 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "allow_from": values["RELAY_ALLOW_FROM"],
         "trusted_proxies": _proxies(values, given),
         "client_cert_header": values["RELAY_CLIENT_CERT_HEADER"],
-        "public_url": values["RELAY_URL"],
         "reply_within_ms": _ms(values["RELAY_REPLY_WITHIN"]),
         "max_age_ms": _ms(values["RELAY_MAX_AGE"]),
         "id_ttl_ms": _ms(values["RELAY_ID_TTL"]),

@@ -15,7 +15,7 @@ from relay.receive import answer, received
 _ALERT_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def blueprint(pipeline: Pipeline, ledger: Ledger, public_url: str | None) -> Blueprint:
+def blueprint(pipeline: Pipeline, ledger: Ledger) -> Blueprint:
     """Give the records' address."""
     routes = Blueprint("alerts", __name__)
 
@@ -25,6 +25,6 @@ def blueprint(pipeline: Pipeline, ledger: Ledger, public_url: str | None) -> Blu
         record = ledger.read(alert_id) if _ALERT_ID.fullmatch(alert_id) else None
         if record is None or record.sender != sender.name:
             raise NotFound("There is no such alert of this sender's. Records are kept for RELAY_KEEP_DAYS.")
-        return answer(reply.of_stored(record, public_url=public_url))
+        return answer(reply.of_stored(record))
 
     return routes

@@ -1,0 +1,182 @@
+"""Which orders an alert means: those that were there when it came, and only those."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.cancel import Cancel, Scope
+from relay.evidence import UNCERTAIN_MS, Verdict, judge
+from relay.instrument import same_contract
+from relay.outcome import Progress
+from relay.vendor import Order, State
+
+#: When the alert came, in ms.
+AT = 1_795_271_400_000
+
+CANCEL = Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26", "buy")
+ORDER = Order("adb3", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", AT - 60_000)
+
+
+def same(asked: str | int, shown: str) -> bool | None:
+    """Compare contracts as CrossTrade's file does."""
+    return same_contract(str(asked), shown)
+
+
+def verdict(
+    order: Order = ORDER, *, cancel: Cancel = CANCEL, was_there: list[Order] | None = None
+) -> tuple[Verdict, str | None]:
+    """Judge an order, with a list taken at the first try or without one."""
+    listed = None if was_there is None else [[each.account, each.order_id] for each in was_there]
+    return judge(cancel, Progress(was_there=listed), order, received_ms=AT, same_instrument=same)
+
+
+BEFORE, EARLY, LATE, AFTER = (
+    AT - UNCERTAIN_MS - 1,
+    AT - UNCERTAIN_MS,
+    AT + UNCERTAIN_MS,
+    AT + UNCERTAIN_MS + 1,
+)
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize(
+    ("created_ms", "unlisted", "absent", "present"),
+    [
+        pytest.param(BEFORE, Verdict.MEANT, Verdict.MEANT, Verdict.MEANT, id="before"),
+        pytest.param(EARLY, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="2 s before"),
+        pytest.param(AT, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="with it"),
+        pytest.param(LATE, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="2 s after"),
+        pytest.param(None, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="no time"),
+    ],
+)
+def test_a_time_decides_or_else_a_list(
+    created_ms: int | None, unlisted: Verdict, absent: Verdict, present: Verdict
+) -> None:
+    """Clearly before the alert goes; around it, or without a time, only a list taken then decides."""
+    order = replace(ORDER, created_ms=created_ms)
+
+    assert verdict(order)[0] is unlisted
+    assert verdict(order, was_there=[])[0] is absent
+    assert verdict(order, was_there=[ORDER])[0] is present
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("was_there", [None, []], ids=["no list", "an empty list"])
+def test_an_order_that_is_newer_than_the_alert_is_never_touched(was_there: list[Order] | None) -> None:
+    """More than two seconds after the alert it is another order."""
+    assert verdict(replace(ORDER, created_ms=AFTER), was_there=was_there) == (Verdict.NOT_MEANT, None)
+
+
+@pytest.mark.promise(3)
+def test_a_list_names_an_order_in_its_account() -> None:
+    """An id in another account is another order."""
+    elsewhere = replace(ORDER, account="Live7", created_ms=None)
+
+    assert verdict(replace(ORDER, created_ms=None), was_there=[elsewhere])[0] is Verdict.NOT_MEANT
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        (replace(ORDER, created_ms=AT), "before or after the alert cannot be told"),
+        (replace(ORDER, side=None), "its side cannot be read"),
+    ],
+)
+def test_what_cannot_be_told_is_said(order: Order, says: str) -> None:
+    """An order that is left alone is left alone for a reason that a person can read."""
+    found, why = verdict(order)
+
+    assert found is Verdict.UNTOLD
+    assert why is not None
+    assert says in why
+
+
+@pytest.mark.promise(4)
+def test_the_front_month_is_never_guessed() -> None:
+    """`MES1!` may mean the order's contract, or the next one: it is left alone, saying to name it."""
+    found, why = verdict(cancel=replace(CANCEL, name="MES1!"))
+
+    assert found is Verdict.UNTOLD
+    assert why is not None
+    assert "name the contract" in why
+
+
+_CREATED = st.none() | st.integers(AT - 10_000, AT + 10_000)
+_SIDES = st.sampled_from(["buy", "sell"])
+_ORDERS = st.builds(
+    Order,
+    order_id=st.sampled_from(["a", "b"]),
+    account=st.sampled_from(["Sim101", "Live7"]),
+    instrument=st.sampled_from(["MES 12-26", "MES 03-27", "ES 12-26", "MESZ26"]),
+    side=st.none() | _SIDES,
+    state=st.sampled_from(State),
+    state_words=st.just("Working"),
+    created_ms=_CREATED,
+)
+_CANCELS = st.builds(
+    Cancel,
+    vendor=st.just("crosstrade"),
+    account=st.just("Sim101"),
+    scope=st.just(Scope.INSTRUMENT),
+    name=st.sampled_from(["MES 12-26", "MES1!", "MES", "ESZ26"]),
+    side=st.none() | _SIDES,
+) | st.builds(
+    Cancel,
+    vendor=st.just("crosstrade"),
+    account=st.just("Sim101"),
+    scope=st.sampled_from([Scope.ACCOUNT, Scope.EVERYTHING]),
+    side=st.none() | _SIDES,
+)
+_LISTS = st.none() | st.lists(_ORDERS, max_size=3)
+
+
+@pytest.mark.promise(3)
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_CANCELS, _ORDERS, _LISTS)
+def test_what_is_meant_was_there(cancel: Cancel, order: Order, was_there: list[Order] | None) -> None:
+    """Nothing is cancelled without evidence: a list that has it, or a time before the alert."""
+    listed = any((each.account, each.order_id) == (order.account, order.order_id) for each in was_there or ())
+    old = order.created_ms is not None and order.created_ms < AT - UNCERTAIN_MS
+
+    if verdict(order, cancel=cancel, was_there=was_there)[0] is Verdict.MEANT:
+        assert listed or old
+
+
+@pytest.mark.promise(4)
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_CANCELS, _ORDERS, _LISTS)
+def test_what_is_meant_has_the_side_and_the_instrument(
+    cancel: Cancel, order: Order, was_there: list[Order] | None
+) -> None:
+    """No evidence about the time ever crosses a side or a contract."""
+    if verdict(order, cancel=cancel, was_there=was_there)[0] is Verdict.MEANT:
+        assert cancel.side in {None, order.side}
+        assert cancel.name is None or same(cancel.name, order.instrument) is True
+
+
+@pytest.mark.promise(5)
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_CANCELS, _ORDERS, _LISTS)
+def test_every_verdict_that_is_none_has_a_reason(
+    cancel: Cancel, order: Order, was_there: list[Order] | None
+) -> None:
+    """Left alone because nothing can tell always says why, and a clear verdict needs no words."""
+    found, why = verdict(order, cancel=cancel, was_there=was_there)
+
+    assert (found is Verdict.UNTOLD) is bool(why)
+
+
+@pytest.mark.promise(4)
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_CANCELS, _ORDERS, st.lists(_ORDERS, max_size=3))
+def test_a_list_only_ever_settles_doubt(cancel: Cancel, order: Order, was_there: list[Order]) -> None:
+    """With a list at hand time leaves nothing open, and what was clear by its age stays so."""
+    without, _ = verdict(order, cancel=cancel)
+    with_list, why = verdict(order, cancel=cancel, was_there=was_there)
+
+    if without is Verdict.MEANT:
+        assert with_list is Verdict.MEANT
+    assert "before or after" not in (why or "")

@@ -1,0 +1,1 @@
+"""Tests of the vendors' translations: answers in, calls out, no network."""
