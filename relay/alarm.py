@@ -27,8 +27,9 @@ class Alarm:
         with self._changed:
             heapq.heappush(self._times, (at, next(self._number), ring))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="alarm", daemon=True)
+                thread.start()
+                self._thread = thread  # only now: a start that failed is tried again by the next
             if self._times[0][0] == at:
                 self._changed.notify()
 

@@ -31,21 +31,10 @@ class Alert:
     timestamp_ms: int | None = None
     id: str | None = None
     max_age_ms: int | None = None
-    delay_ms: int = 0
     reply_when: ReplyWhen = ReplyWhen.REQUESTED
     dry_run: bool = False
     must_exist: bool = False
     note: str | None = None
-
-    @property
-    def target(self) -> dict[str, str | int]:
-        """Give the one target as it stands in a reply, as {"instrument": "MES 12-26"}."""
-        for name in ("order_id", "client_order_id", "instrument", "scope"):
-            value = getattr(self, name)
-            if value is not None:
-                return {name: value} if self.side is None else {name: value, "side": self.side}
-        message = "an alert without a target must not pass the schema"
-        raise AssertionError(message)
 
     def content(self) -> str:
         """Give the SHA-256 of what was asked: equal for the same alert however it was spelled."""

@@ -83,13 +83,17 @@ class Authenticator:
             raise Unauthenticated
         return already or sender
 
-    def admit(self, origin: Origin) -> None:
-        """Let a known sender's alert in; raise `HttpsRequired` or `Forbidden`."""
+    def require_https(self, origin: Origin) -> None:
+        """Refuse what the trusted proxy says came unencrypted; raise `HttpsRequired`."""
         if origin.over_https is False:
             raise HttpsRequired(
-                "The alert came over plain http, so its secret could be read on the way: "
-                "write https:// in the webhook's address, and change the secret."
+                "It came over plain http, so the secret could be read on the way: "
+                "write https:// in the address, and change the secret."
             )
+
+    def admit(self, origin: Origin) -> None:
+        """Let a known sender's alert in; raise `HttpsRequired` or `Forbidden`."""
+        self.require_https(origin)
         if self._wants_certificate and not _TRADINGVIEW.search(origin.certificate or ""):
             raise Forbidden("The client certificate is not TradingView's, which this relay asks for.")
         if self._networks and not self._allowed(origin.address):

@@ -63,12 +63,13 @@ def _redis(relay: Relay) -> Finding:
     found = relay.ledger.persistence()
     if found is None:
         return Finding(f"{answer}. It does not tell whether it persists: its plan has to say so.")
+    wrong = []
     if not found.keeps:
-        return Finding(f"{answer}, but does not persist: alerts under way are lost with it.", good=False)
+        wrong.append("does not persist: alerts under way are lost with it")
     if found.evicts:
-        return Finding(
-            f"{answer}, but evicts keys when it is full: set maxmemory-policy noeviction.", good=False
-        )
+        wrong.append("evicts keys when it is full: set maxmemory-policy noeviction")
+    if wrong:
+        return Finding(f"{answer}, but {', and '.join(wrong)}.", good=False)
     return Finding(f"{answer}, persists and evicts nothing.")
 
 

@@ -43,7 +43,7 @@ def compose(settings: Settings) -> Relay:
 def _crosstrade(settings: CrossTradeSettings, alarm: Alarm) -> Line:
     token = settings.token.reveal()
     return Line(
-        CrossTrade(settings.timezone),
+        CrossTrade(settings.timezone, zone_is_sure=settings.timezone_is_sure),
         HttpTransport(settings.url, {"Authorization": f"Bearer {token}"}, alarm),
         Budget(_hashed("crosstrade", token), settings.burst, settings.per_second),
         alarm,

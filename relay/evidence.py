@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 
     MEANT = "meant"
     NOT_MEANT = "not meant"
+    NEWER = "newer"
     UNTOLD = "untold"
 
 
@@ -39,7 +40,7 @@ def judge(
         return Verdict.NOT_MEANT, None
     there, when = _was_there(progress, order, received_ms)
     if there is not None and not there:
-        return Verdict.NOT_MEANT, None
+        return (Verdict.NEWER if aimed else Verdict.NOT_MEANT), None
     if aimed and there:
         return Verdict.MEANT, None
     return Verdict.UNTOLD, why or when
@@ -69,12 +70,18 @@ def _was_there(progress: Progress, order: Order, received_ms: int) -> tuple[bool
     listed = progress.was_there
     if listed is not None and [order.account, order.order_id] in listed:
         return True, None
-    if order.created_ms is not None:
+    created = order.created
+    if created is not None and created.ms < received_ms - UNCERTAIN_MS:
         # A time that moves when an order is changed only moves forward: before the alert, it still proves.
-        if order.created_ms < received_ms - UNCERTAIN_MS:
-            return True, None
-        if order.created_ms > received_ms + UNCERTAIN_MS:
-            return False, None
+        sure = listed is None or created.zone_is_sure
+        return (True, None) if sure else (None, _ZONE)
     if listed is not None:
         return False, None
+    if created is not None and created.ms > received_ms + UNCERTAIN_MS:
+        return (None, _CHANGED) if created.may_move else (False, None)
     return None, "whether it was placed before or after the alert cannot be told"
+
+
+_ZONE = "its time says that it was there, a list of that moment that it was not: is the time zone right?"
+
+_CHANGED = "it was placed, or changed, after the alert"

@@ -39,6 +39,11 @@ def same_contract(asked: str, shown: str) -> bool | None:
     return False
 
 
+def is_continuous(name: str) -> bool:
+    """Say whether it is a chart's continuous contract, as ES1!, which no order has."""
+    return bool(_CONTINUOUS.fullmatch(" ".join(name.upper().split())))
+
+
 def front_month(name: str) -> str | None:
     """Give the root where a name means the front month of the moment; None where it has a date.
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from relay import log
 from relay.alert import ReplyWhen
+from relay.conclude import end_if_out_of_time
 from relay.converse import Conversations, Line
 from relay.deliver import Delivery
 from relay.errors import LeaseEnded, NotReady
@@ -29,7 +30,7 @@ LANE_THREADS = 128
 _ACCOUNTS_AT_ONCE = 8
 
 #: Milliseconds after which a record that found its lane full is due again.
-_FULL_MS = 100
+_FULL_MS = 500
 
 
 class Job:
@@ -56,7 +57,7 @@ class Job:
             return self._record
         seen = Record.decode(self._record.encode(), self._record.received_ms)
         for _, progress in seen.cancels:
-            if progress.status.ended and self._over.is_set():
+            if progress.status.ended:
                 progress.status = Status.IN_PROGRESS
         return seen
 
@@ -70,7 +71,8 @@ class Lanes:
         self._ledger = ledger
         self._scrubber = scrubber
         self._pools = {name: ThreadPoolExecutor(LANE_THREADS, f"lane-{name}") for name in lines}
-        self._free = {name: threading.BoundedSemaphore(LANE_THREADS) for name in lines}
+        self._room = dict.fromkeys(lines, LANE_THREADS)
+        self._counting = threading.Lock()
         self._stopping = threading.Event()
 
     def first(self, held: Held, *, until: float) -> Job:
@@ -85,6 +87,21 @@ class Lanes:
         """Make a later visit."""
         return self._carry(held, lambda: self._each_due(held, Delivery.again))
 
+    def free(self) -> int:
+        """Give the number of records that can be taken on now."""
+        with self._counting:
+            return 0 if self._stopping.is_set() else sum(self._room.values())
+
+    def _enter(self, name: str) -> bool:
+        with self._counting:
+            room = self._room[name] > 0
+            self._room[name] -= room
+            return room
+
+    def _leave(self, name: str) -> None:
+        with self._counting:
+            self._room[name] += 1
+
     def stop(self) -> None:
         """Let what runs come to the end of its visit, and take no more."""
         self._stopping.set()
@@ -96,11 +113,19 @@ class Lanes:
         job = Job(held.record)
         if name not in self._lines:
             self._later(job, held, f"{name} is not configured in this process")
-        elif self._stopping.is_set() or not self._free[name].acquire(blocking=False):
+        elif self._stopping.is_set() or not self._enter(name):
             self._later(job, held, f"too many calls to {name} are under way")
         else:
-            self._pools[name].submit(self._run, name, held, work, job)
+            self._submit(name, held, work, job)
         return job
+
+    def _submit(self, name: str, held: Held, work: Callable[[], None], job: Job) -> None:
+        try:
+            self._pools[name].submit(self._run, name, held, work, job)
+        except RuntimeError:
+            # No thread could be started, or the process is ending: the record goes to whoever can.
+            self._leave(name)
+            self._later(job, held, "this process cannot take more work")
 
     def _run(self, name: str, held: Held, work: Callable[[], None], job: Job) -> None:
         facts = {"alert_id": held.record.alert_id, "request_id": held.record.request_id}
@@ -116,7 +141,7 @@ class Lanes:
         except Exception:  # noqa: BLE001 - the thread's last door: what is unforeseen is logged, and taken over
             log.say_unforeseen(facts)
         finally:
-            self._free[name].release()
+            self._leave(name)
             job.end()
 
     def _first(self, held: Held, until: float) -> None:
@@ -151,12 +176,14 @@ class Lanes:
 
     def _later(self, job: Job, held: Held, reason: str) -> None:
         """Let go of a record that cannot be worked on here and now; someone comes back to it soon."""
+        now_ms = held.now_ms()
         for _, progress in held.record.cancels:
-            if not progress.status.ended:
-                progress.reason = reason
-                progress.due_ms = max(progress.due_ms or 0, held.now_ms() + _FULL_MS)
-                if held.interrupted:
-                    progress.started = True
+            if progress.status.ended:
+                continue
+            progress.reason = progress.reason or reason
+            progress.started = progress.started or held.interrupted
+            progress.due_ms = max(progress.due_ms or 0, now_ms + _FULL_MS)
+            end_if_out_of_time(held.record, progress, now_ms)
         try:
             held.settle()
             job.recorded = True

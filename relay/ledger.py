@@ -137,6 +137,11 @@ class Held:
             if self.left_s() < needed_s:
                 self.save()
 
+    def note(self, step: str, **facts: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Add a step to the record's history."""
+        with self._lock:
+            self.record.note(self.now_ms(), step, **facts)
+
     def save(self) -> None:
         """Write what is known, and hold on: it survives this process."""
         with self._lock:
@@ -179,7 +184,7 @@ class Ledger:
             socket_connect_timeout=_CONNECT_S,
             socket_timeout=_ANSWER_S,
             # One repetition, for a connection that was cut while idle. redis-py's own ten would pass the
-            # reply time; a claim that is repeated recognises itself, a settle is the same twice.
+            # reply time; a claim and a settle that are repeated recognise themselves.
             retry=Retry(NoBackoff(), 1),
             decode_responses=True,
             protocol=2,
@@ -220,7 +225,7 @@ class Ledger:
             record.received_ms = answer[2]
             return Claim(result, now_ms, held=Held(self, record, token, now_ms, since))
         if result is Claimed.DUPLICATE:
-            return Claim(result, now_ms, record=Record.decode(answer[3], answer[2]))
+            return Claim(result, now_ms, record=_decoded(answer[3], answer[2]))
         return Claim(result, now_ms, age_ms=answer[2] if result is Claimed.STALE else 0)
 
     def write(self, held: Held, hold: Hold, in_ms: int) -> int:
@@ -241,11 +246,9 @@ class Ledger:
         all_held = []
         for text, received_ms, earlier in taken:
             try:
-                record = Record.decode(text, int(received_ms))
-            except (KeyError, TypeError, ValueError):
-                # Another version wrote it: it comes back after the lease, to a process that may know it.
-                log.say_unforeseen({"record": "unreadable"})
-                continue
+                record = _decoded(text, int(received_ms))
+            except NotReady:
+                continue  # it comes back after the lease, to a process that may know it
             held = Held(self, record, token, now_ms, since)
             held.interrupted = bool(earlier)
             all_held.append(held)
@@ -256,7 +259,7 @@ class Ledger:
         record, received_ms = self._guard(
             lambda: self._redis.hmget(_RECORD + alert_id, ["record", "received"])
         )
-        return None if record is None else Record.decode(record, int(received_ms))
+        return None if record is None else _decoded(record, int(received_ms))
 
     def spend(self, credential: str, *, burst: int, per_second: str, reserve: int) -> int:
         """Take one call from a credential's budget: 0, or the ms after which to ask again."""
@@ -300,3 +303,14 @@ class Ledger:
             # The kind tells a wrong password or a full memory from a Redis that is away.
             log.say("redis_error", {"kind": type(failure).__name__, "words": str(failure)}, logging.WARNING)
             raise NotReady(_AWAY) from failure
+
+
+def _decoded(text: str, received_ms: int) -> Record:
+    """Read a record; raise `NotReady` where another version of the relay wrote it."""
+    try:
+        return Record.decode(text, received_ms)
+    except (KeyError, TypeError, ValueError) as failure:
+        log.say_unforeseen({"record": "unreadable"})
+        raise NotReady(
+            "Another version of the relay wrote this record: send it again in a while."
+        ) from failure

@@ -53,10 +53,14 @@ class Outcome(StrEnum):
 
 
 class Sent(StrEnum):
-    """What is known of the one bulk call that an alert may have, or of work that was interrupted."""
+    """What is known of the one bulk call that an alert may have, or of work that was interrupted.
+
+    UNNAMED: the vendor took it, and nothing tells which orders that were.
+    """
 
     NO = "no"
     MAYBE = "maybe"
+    UNNAMED = "unnamed"
     YES = "yes"
 
 

@@ -42,7 +42,7 @@ class Parsed:
     The faults wait until the sender is known: a stranger is told nothing about fields.
     """
 
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(repr=False)
     faults: dict[str, list[str]] = field(default_factory=dict)
 
 

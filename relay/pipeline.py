@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay import log, reply
 from relay.alert import Alert, ReplyWhen
@@ -35,16 +36,25 @@ from schemas.alert import ID_CHARACTERS
 #: fall due in the same instant.
 REPLY_MARGIN_S = 0.3
 
+#: The part of the reply time that is kept back at most, where that is short.
+REPLY_MARGIN_SHARE = 0.3
+
+#: Replies from this HTTP status on are about a cancel that did not come true.
+_FAILED_FROM = 400
+
 #: Bars start on whole minutes.
 _MINUTE_MS = 60_000
+
+#: A month: no chart's bar is longer.
+_LONGEST_BAR_MS = 31 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """A request as it came. `began` is the monotonic moment of its arrival."""
 
-    body: bytes
-    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     peer: str | None
     request_id: str
     began: float
@@ -83,16 +93,22 @@ class Pipeline:
         claim = self._ledger.claim(record, key)
         if claim.held is None:
             return self._not_claimed(claim, record, received)
-        due = received.began + self._settings.reply_within_ms / 1000 - REPLY_MARGIN_S
+        reply_within_s = self._settings.reply_within_ms / 1000
+        due = received.began + reply_within_s - min(REPLY_MARGIN_S, reply_within_s * REPLY_MARGIN_SHARE)
         job = self._lanes.first(claim.held, until=due)
         if alert.reply_when is not ReplyWhen.ACCEPTED:
             job.wait(max(0.0, due - time.monotonic()))
         return self._replied(job.seen(), received)
 
     def who(self, received: Received) -> Sender:
-        """Say who asks beside the webhook, by a header alone; raise `Unauthenticated`."""
+        """Say who asks beside the webhook, by a header alone.
+
+        Raises `Unauthenticated`, or `HttpsRequired` where the secret came unencrypted.
+        """
         origin = self._origin(received)
-        return self._by_body(None, self._by_header(received, origin), origin)
+        sender = self._by_body(None, self._by_header(received, origin), origin)
+        self._authenticator.require_https(origin)
+        return sender
 
     def _origin(self, received: Received) -> Origin:
         return origin_of(
@@ -172,9 +188,7 @@ class Pipeline:
             raise _stale(record, age_ms)
         line = self._lines[record.alert.vendor]
         shown = [(cancel, rehearse(cancel, line.vendor, line.transport)) for cancel, _ in record.cancels]
-        rehearsal = reply.of_rehearsal(
-            shown, alert_id=record.alert_id, now_ms=now_ms, elapsed_ms=received.elapsed_ms()
-        )
+        rehearsal = reply.of_rehearsal(record, shown, now_ms=now_ms, elapsed_ms=received.elapsed_ms())
         self._say(record, rehearsal, received, status="dry_run")
         return rehearsal
 
@@ -191,6 +205,7 @@ class Pipeline:
         return answer
 
     def _say(self, record: Record, answer: Reply, received: Received, **facts: object) -> None:
+        failed = answer.status >= _FAILED_FROM
         log.say(
             "alert",
             {
@@ -204,6 +219,7 @@ class Pipeline:
                 "ms": received.elapsed_ms(),
                 **facts,
             },
+            logging.WARNING if failed else logging.INFO,
         )
 
 
@@ -226,7 +242,7 @@ def _stale(record: Record, age_ms: int) -> StaleAlert:
         )
     allowed_s = record.max_age_ms // 1000
     detail = f"The alert is {age_ms // 1000} s old, and may be {allowed_s} s (max_age). Nothing was sent."
-    if (record.alert.timestamp_ms or 1) % _MINUTE_MS == 0:
+    if (record.alert.timestamp_ms or 1) % _MINUTE_MS == 0 and age_ms < _LONGEST_BAR_MS:
         detail += " That looks like {{time}}, the bar's start: write {{timenow}}."
     return StaleAlert(detail)
 

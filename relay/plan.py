@@ -10,9 +10,9 @@ from marshmallow import ValidationError
 from relay.alert import Alert, ReplyWhen
 from relay.cancel import Cancel, Scope
 from relay.errors import InvalidAlert
-from relay.instrument import front_month
+from relay.instrument import front_month, is_continuous
 from relay.settings import Scrubber
-from schemas.alert import AlertSchema
+from schemas.alert import UNFILLED, AlertSchema
 from schemas.crosstrade import CrossTradeAlertSchema
 
 #: Made once: a new schema for each request costs three times as much.
@@ -47,19 +47,35 @@ def read_alert(
         loaded = failure.valid_data if isinstance(failure.valid_data, dict) else {}
         for name, said in failure.messages_dict.items():
             found.setdefault(name, []).extend(_flat(said))
-    if vendor in _SWITCHED_ON_BY and vendor not in configured:
-        found.setdefault("vendor", []).append(f"{vendor} is not configured here: {_SWITCHED_ON_BY[vendor]}")
-    if loaded.get("delay"):
-        found.setdefault("delay", []).append(
-            "is not supported by this version yet: send the alert when it is time"
-        )
+    for name, said in _beyond(vendor, loaded, configured).items():
+        found.setdefault(name, []).extend(said)
     for name, value in sent.items():
         if name != "secret" and scrubber.holds(f"{name} {value}"):
             found.pop(name, None)  # its very name may be the secret
             found["secret"] = ["stands in another field too, which would be kept and shown"]
+    for name, said in found.items():
+        if UNFILLED in said:
+            found[name] = [UNFILLED]  # what else is wrong with it comes from that
     if found:
         raise InvalidAlert(_sentence(found), errors=found)
     return _alert(loaded)
+
+
+def _beyond(
+    vendor: str | None, loaded: Mapping[str, Any], configured: Collection[str]
+) -> dict[str, list[str]]:
+    """Say what is wrong beyond the shape of the fields: with the vendor, and with this version."""
+    found: dict[str, list[str]] = {}
+    if vendor in _SWITCHED_ON_BY and vendor not in configured:
+        found["vendor"] = [f"{vendor} is not configured here: {_SWITCHED_ON_BY[vendor]}"]
+    if loaded.get("delay"):
+        found["delay"] = ["is not supported by this version yet: send the alert when it is time"]
+    instrument = loaded.get("instrument")
+    if loaded.get("side") and isinstance(instrument, str) and is_continuous(instrument):
+        found["instrument"] = [
+            "with side the orders are picked from a list, which shows contracts: name one, as in MES 12-26"
+        ]
+    return found
 
 
 def plan(alert: Alert) -> list[Cancel]:
@@ -74,7 +90,7 @@ def cautions(alert: Alert) -> list[str]:
     """Say what may not mean what it seems to, though it is carried out."""
     if alert.vendor != "crosstrade" or not isinstance(alert.instrument, str):
         return []
-    root = front_month(alert.instrument)
+    root = front_month(alert.instrument.rpartition(":")[2])
     if root is None:
         return []
     trap = f"{alert.instrument} means the front month of the moment, if it is a future"

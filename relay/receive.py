@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 import time
@@ -13,7 +14,7 @@ from flask import Blueprint, Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from relay import log, reply
-from relay.errors import BodyTooLarge, Refusal
+from relay.errors import BodyTooLarge, MalformedBody, Refusal
 from relay.parse import BODY_BYTES
 from relay.pipeline import Pipeline, Received
 from relay.reply import Reply
@@ -21,7 +22,8 @@ from relay.reply import Reply
 #: A request id of a proxy's that may stand in our log lines.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
-_NAMES = {404: "not-found", 405: "method-not-allowed"}
+_NOT_ALLOWED = 405
+_NAMES = {404: "not-found", _NOT_ALLOWED: "method-not-allowed"}
 
 
 def blueprint(pipeline: Pipeline) -> Blueprint:
@@ -44,7 +46,9 @@ def received(body: bytes) -> Received:
 
 def answer(what: Reply) -> Response:
     """Turn a reply into HTTP."""
-    response = Response(json.dumps(what.body), what.status, content_type=what.content_type)
+    # With a line's end, and letters as they are: people read it in a terminal.
+    text = json.dumps(what.body, ensure_ascii=False) + "\n"
+    response = Response(text, what.status, content_type=what.content_type)
     response.headers.extend(dict(what.headers))
     return response
 
@@ -71,7 +75,7 @@ def answer_errors(app: Flask) -> None:
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         facts = {"type": refusal.problem, "http": refusal.status, "fields": sorted(refusal.errors)}
-        log.say("refused", facts | _facts())
+        log.say("refused", facts | _facts(), logging.WARNING)
         return answer(reply.of_refusal(refusal, g.request_id))
 
     @app.errorhandler(HTTPException)
@@ -80,6 +84,8 @@ def answer_errors(app: Flask) -> None:
         kind = _NAMES.get(status, "bad-request")
         log.say("refused", {"type": kind, "http": status} | _facts())
         detail = f"There is nothing at this address for {request.method}." if status in _NAMES else error.name
+        if status == _NOT_ALLOWED and request.path == "/webhook":
+            detail = "Alerts are POSTed here."
         methods = getattr(error, "valid_methods", None)
         headers = {"Allow": ", ".join(sorted(methods))} if methods else {}
         return answer(reply.problem(kind, error.name, status, detail, g.request_id, headers=headers))
@@ -102,11 +108,21 @@ def _body(incoming: Request) -> bytes:
         raise _too_large()
     body = bytearray()
     while len(body) <= BODY_BYTES:
-        part = incoming.stream.read(BODY_BYTES + 1 - len(body))
+        part = _part(incoming, BODY_BYTES + 1 - len(body))
         if not part:
+            if len(body) < (incoming.content_length or 0):
+                # Half of a text message reads as a whole one, and a wider one.
+                raise MalformedBody("The body was cut off on its way.")
             return bytes(body)
         body += part
     raise _too_large()
+
+
+def _part(incoming: Request, most: int) -> bytes:
+    try:
+        return incoming.stream.read(most)
+    except Exception:  # noqa: BLE001 - each server has its own errors; whichever it is, the body is not whole
+        raise MalformedBody("The body was cut off on its way, or is not chunked as it should be.") from None
 
 
 def _too_large() -> BodyTooLarge:

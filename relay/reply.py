@@ -73,16 +73,16 @@ def of_stored(record: Record) -> Reply:
 
 
 def of_rehearsal(
+    record: Record,
     cancels: Sequence[tuple[Cancel, Sequence[Mapping[str, Any]]]],
     *,
-    alert_id: str,
     now_ms: int,
     elapsed_ms: float,
 ) -> Reply:
     """Give the reply to a dry run: the calls that would be made, and that none was."""
     words = "; ".join(cancel.words() for cancel, _ in cancels)
     body = {
-        "alert_id": alert_id,
+        "alert_id": record.alert_id,
         "status": "dry_run",
         "message": f"{words}: nothing was sent, this is a dry run.",
         "summary": {"cancelled": 0, "filled": 0, "left": 0},
@@ -91,7 +91,7 @@ def of_rehearsal(
         "received_at": _iso(now_ms),
         "elapsed_ms": elapsed_ms,
         "links": {"self": None, "page": None},
-        "warnings": [],
+        "warnings": _warnings(record),
         "cancels": [
             {
                 "vendor": cancel.vendor,
@@ -172,13 +172,14 @@ def _body(record: Record, elapsed_ms: float, warnings: Sequence[str]) -> dict[st
         "elapsed_ms": elapsed_ms,
         # There are no pages to link to yet.
         "links": {"self": f"/alerts/{record.alert_id}", "page": None},
-        "warnings": list(
-            dict.fromkeys(
-                [*(each for _, progress in record.cancels for each in progress.warnings), *warnings]
-            )
-        ),
+        "warnings": [*_warnings(record), *warnings],
         "cancels": [_cancel(cancel, progress) for cancel, progress in record.cancels],
     }
+
+
+def _warnings(record: Record) -> list[str]:
+    """Give what the cancels warn of, each sentence once."""
+    return list(dict.fromkeys(each for _, progress in record.cancels for each in progress.warnings))
 
 
 def _cancel(cancel: Cancel, progress: Progress) -> dict[str, Any]:
@@ -210,7 +211,7 @@ def _words(cancel: Cancel, progress: Progress) -> str:
     because = f" ({progress.reason})" if progress.reason else ""
     counted = _counted(progress)
     said = {
-        Status.CONFIRMED: f"{counted or 'nothing works there any more'}. Checked at the broker.",
+        Status.CONFIRMED: f"{counted or 'nothing that was there works any more'}. Checked at the broker.",
         Status.NOTHING_TO_CANCEL: f"nothing to cancel{', ' * bool(counted)}{counted}. Checked at the broker.",
         Status.REQUESTED: f"{cancel.vendor} took the request; not yet checked{because}.",
         Status.IN_PROGRESS: f"not finished yet, the relay goes on by itself{because}.",
@@ -218,9 +219,16 @@ def _words(cancel: Cancel, progress: Progress) -> str:
         Status.REJECTED: f"refused{because}.",
         Status.FAILED: f"NOT all cancelled{because}. {counted or ''}".rstrip() + " Look at the broker now.",
         Status.EXPIRED: f"NOT sent{because}. Look at the broker now.",
-        Status.UNKNOWN: f"it is NOT known what became of it{because}. Look at the broker now.",
+        Status.UNKNOWN: f"{_unclear(progress)}{because}. {counted}".rstrip(". ")
+        + ". Look at the broker now.",
     }[progress.status]
     return f"{cancel.words()}: {said}"
+
+
+def _unclear(progress: Progress) -> str:
+    """Say what it is that nobody knows: what became of it, or whether an order was meant at all."""
+    alone = sum(each.untold for each in progress.orders)
+    return f"{alone} left alone" if alone else "it is NOT known what became of it"
 
 
 def _counted(progress: Progress) -> str:

@@ -37,7 +37,6 @@ _NOT_YET = {
 _WITHOUT_EFFECT = {
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
     "RELAY_URL": "this version has no pages to link to yet",
-    "RELAY_NOTIFY": "this version notifies nobody yet",
     "RELAY_KEEP_MB": "this version does not bound Redis's memory yet",
     "RELAY_WARN_AFTER": "this version notifies nobody yet",
 }
@@ -75,6 +74,8 @@ class CrossTradeSettings:
     burst: int
     per_second: Decimal
     timezone: str
+    #: Whether the operator named the zone himself.
+    timezone_is_sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,14 @@ class Settings:
 
 def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """Turn checked values into the fields of `Settings`."""
-    warnings = [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
-    if "RELAY_NOTIFY" not in given:
-        warnings.append("RELAY_NOTIFY is unset: nobody is told when a cancel fails")
+    warnings = ["this version tells nobody when a cancel fails (RELAY_NOTIFY comes later): watch the log"]
+    warnings += [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
+    later = sorted(name for name in given if name.startswith(("ALPHAPOINT_", "AUTOSHARES_")))
+    warnings += [f"{name} has no effect: this version does not speak to that broker yet" for name in later]
     if values["CROSSTRADE_TOKEN"] is not None and "CROSSTRADE_TIMEZONE" not in given:
         warnings.append(
             "CROSSTRADE_TIMEZONE is unset: order times without an offset are read as UTC, so set it to "
-            "NinjaTrader's zone, or a retry can take a new order for an old one"
+            "NinjaTrader's zone, or a new order can be taken for an old one, and cancelled"
         )
     if values["CROSSTRADE_TOKEN"] is None:
         warnings.append("no vendor is configured, so every alert is refused: set CROSSTRADE_TOKEN")
@@ -157,7 +159,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "lease_ms": _ms(values["RELAY_LEASE"]),
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "log_level": values["LOG_LEVEL"],
-        "crosstrade": _crosstrade(values),
+        "crosstrade": _crosstrade(values, given),
         "warnings": tuple(warnings),
     }
 
@@ -168,7 +170,7 @@ def _proxies(values: Mapping[str, Any], given: Mapping[str, str]) -> int:
     return int("DYNO" in given) if stated is None else stated
 
 
-def _crosstrade(values: Mapping[str, Any]) -> CrossTradeSettings | None:
+def _crosstrade(values: Mapping[str, Any], given: Mapping[str, str]) -> CrossTradeSettings | None:
     if values["CROSSTRADE_TOKEN"] is None:
         return None
     return CrossTradeSettings(
@@ -177,6 +179,7 @@ def _crosstrade(values: Mapping[str, Any]) -> CrossTradeSettings | None:
         burst=values["CROSSTRADE_BURST"],
         per_second=values["CROSSTRADE_PER_SECOND"],
         timezone=values["CROSSTRADE_TIMEZONE"],
+        timezone_is_sure="CROSSTRADE_TIMEZONE" in given,
     )
 
 

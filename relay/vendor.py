@@ -49,8 +49,19 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Created:
+    """When an order was created, as its vendor shows it, in ms since 1970."""
+
+    ms: int
+    #: Whether the time has an offset, or the operator named its zone.
+    zone_is_sure: bool = True
+    #: Whether changing the order moves it, forward.
+    may_move: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """One order as its vendor shows it. `created_ms` is None where the vendor's time tells nothing."""
+    """One order as its vendor shows it. `created` is None where the vendor's time tells nothing."""
 
     order_id: str | int
     account: str | int
@@ -58,7 +69,7 @@ class Order:
     side: str | None
     state: State
     state_words: str
-    created_ms: int | None
+    created: Created | None
 
 
 class Vendor(Protocol):

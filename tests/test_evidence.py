@@ -10,13 +10,13 @@ from relay.cancel import Cancel, Scope
 from relay.evidence import UNCERTAIN_MS, Verdict, judge
 from relay.instrument import same_contract
 from relay.outcome import Progress
-from relay.vendor import Order, State
+from relay.vendor import Created, Order, State
 
 #: When the alert came, in ms.
 AT = 1_795_271_400_000
 
 CANCEL = Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26", "buy")
-ORDER = Order("adb3", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", AT - 60_000)
+ORDER = Order("adb3", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", Created(AT - 60_000))
 
 
 def same(asked: str | int, shown: str) -> bool | None:
@@ -45,17 +45,17 @@ BEFORE, EARLY, LATE, AFTER = (
     ("created_ms", "unlisted", "absent", "present"),
     [
         pytest.param(BEFORE, Verdict.MEANT, Verdict.MEANT, Verdict.MEANT, id="before"),
-        pytest.param(EARLY, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="2 s before"),
-        pytest.param(AT, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="with it"),
-        pytest.param(LATE, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="2 s after"),
-        pytest.param(None, Verdict.UNTOLD, Verdict.NOT_MEANT, Verdict.MEANT, id="no time"),
+        pytest.param(EARLY, Verdict.UNTOLD, Verdict.NEWER, Verdict.MEANT, id="2 s before"),
+        pytest.param(AT, Verdict.UNTOLD, Verdict.NEWER, Verdict.MEANT, id="with it"),
+        pytest.param(LATE, Verdict.UNTOLD, Verdict.NEWER, Verdict.MEANT, id="2 s after"),
+        pytest.param(None, Verdict.UNTOLD, Verdict.NEWER, Verdict.MEANT, id="no time"),
     ],
 )
 def test_a_time_decides_or_else_a_list(
     created_ms: int | None, unlisted: Verdict, absent: Verdict, present: Verdict
 ) -> None:
     """Clearly before the alert goes; around it, or without a time, only a list taken then decides."""
-    order = replace(ORDER, created_ms=created_ms)
+    order = replace(ORDER, created=None if created_ms is None else Created(created_ms))
 
     assert verdict(order)[0] is unlisted
     assert verdict(order, was_there=[])[0] is absent
@@ -66,22 +66,43 @@ def test_a_time_decides_or_else_a_list(
 @pytest.mark.parametrize("was_there", [None, []], ids=["no list", "an empty list"])
 def test_an_order_that_is_newer_than_the_alert_is_never_touched(was_there: list[Order] | None) -> None:
     """More than two seconds after the alert it is another order."""
-    assert verdict(replace(ORDER, created_ms=AFTER), was_there=was_there) == (Verdict.NOT_MEANT, None)
+    assert verdict(replace(ORDER, created=Created(AFTER)), was_there=was_there) == (Verdict.NEWER, None)
+
+
+@pytest.mark.promise(3, 5)
+def test_a_time_that_may_have_moved_does_not_prove_that_an_order_is_newer() -> None:
+    """An order that was changed after the alert shows that time: it is left alone, and named."""
+    found, why = verdict(replace(ORDER, created=Created(AFTER, may_move=True)))
+
+    assert found is Verdict.UNTOLD
+    assert why == "it was placed, or changed, after the alert"
+
+
+@pytest.mark.promise(3)
+def test_a_time_of_a_zone_that_nobody_named_does_not_overrule_a_list() -> None:
+    """A new order whose local time reads as hours ago is not cancelled: the list did not have it."""
+    hours_ago = Created(AT - 5 * 3_600_000, zone_is_sure=False)
+
+    found, why = verdict(replace(ORDER, created=hours_ago), was_there=[])
+
+    assert found is Verdict.UNTOLD
+    assert why is not None
+    assert "is the time zone right?" in why
 
 
 @pytest.mark.promise(3)
 def test_a_list_names_an_order_in_its_account() -> None:
     """An id in another account is another order."""
-    elsewhere = replace(ORDER, account="Live7", created_ms=None)
+    elsewhere = replace(ORDER, account="Live7", created=None)
 
-    assert verdict(replace(ORDER, created_ms=None), was_there=[elsewhere])[0] is Verdict.NOT_MEANT
+    assert verdict(replace(ORDER, created=None), was_there=[elsewhere])[0] is Verdict.NEWER
 
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize(
     ("order", "says"),
     [
-        (replace(ORDER, created_ms=AT), "before or after the alert cannot be told"),
+        (replace(ORDER, created=Created(AT)), "before or after the alert cannot be told"),
         (replace(ORDER, side=None), "its side cannot be read"),
     ],
 )
@@ -104,7 +125,9 @@ def test_the_front_month_is_never_guessed() -> None:
     assert "name the contract" in why
 
 
-_CREATED = st.none() | st.integers(AT - 10_000, AT + 10_000)
+_CREATED = st.none() | st.builds(
+    Created, st.integers(AT - 10_000, AT + 10_000), zone_is_sure=st.booleans(), may_move=st.booleans()
+)
 _SIDES = st.sampled_from(["buy", "sell"])
 _ORDERS = st.builds(
     Order,
@@ -114,7 +137,7 @@ _ORDERS = st.builds(
     side=st.none() | _SIDES,
     state=st.sampled_from(State),
     state_words=st.just("Working"),
-    created_ms=_CREATED,
+    created=_CREATED,
 )
 _CANCELS = st.builds(
     Cancel,
@@ -139,7 +162,7 @@ _LISTS = st.none() | st.lists(_ORDERS, max_size=3)
 def test_what_is_meant_was_there(cancel: Cancel, order: Order, was_there: list[Order] | None) -> None:
     """Nothing is cancelled without evidence: a list that has it, or a time before the alert."""
     listed = any((each.account, each.order_id) == (order.account, order.order_id) for each in was_there or ())
-    old = order.created_ms is not None and order.created_ms < AT - UNCERTAIN_MS
+    old = order.created is not None and order.created.ms < AT - UNCERTAIN_MS
 
     if verdict(order, cancel=cancel, was_there=was_there)[0] is Verdict.MEANT:
         assert listed or old
@@ -173,10 +196,10 @@ def test_every_verdict_that_is_none_has_a_reason(
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(_CANCELS, _ORDERS, st.lists(_ORDERS, max_size=3))
 def test_a_list_only_ever_settles_doubt(cancel: Cancel, order: Order, was_there: list[Order]) -> None:
-    """With a list at hand time leaves nothing open, and what was clear by its age stays so."""
+    """With a list at hand time leaves nothing open, and what was clear by a sure age stays so."""
     without, _ = verdict(order, cancel=cancel)
     with_list, why = verdict(order, cancel=cancel, was_there=was_there)
 
-    if without is Verdict.MEANT:
+    if without is Verdict.MEANT and order.created is not None and order.created.zone_is_sure:
         assert with_list is Verdict.MEANT
     assert "before or after" not in (why or "")

@@ -242,12 +242,15 @@ def test_a_dry_run_shows_the_calls_and_says_that_none_was_made() -> None:
     """Every key of a reply is there, and `calls` beside them."""
     call = {"method": "POST", "url": "https://app.crosstrade.io/v1/api/orders/cancelall"}
 
-    given = reply.of_rehearsal([(MES, [call])], alert_id="a1", now_ms=AT, elapsed_ms=1.0)
+    known = progress(Status.IN_PROGRESS)
+    known.warnings = ["what MES1! means"]
+    given = reply.of_rehearsal(record(known), [(MES, [call])], now_ms=AT, elapsed_ms=1.0)
 
     assert given.status == 200
     assert set(given.body) == {*replied(progress(Status.CONFIRMED)).body, "calls"}
     assert given.body["status"] == "dry_run"
     assert given.body["calls"] == [call]
+    assert given.body["warnings"] == ["what MES1! means"]
     assert "nothing was sent" in given.body["message"]
 
 

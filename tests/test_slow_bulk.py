@@ -1,6 +1,7 @@
 """A bulk call that is slow, or never answered: what was there is noted meanwhile."""
 
 import pytest
+import redis
 
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
@@ -17,8 +18,9 @@ def test_orders_placed_just_before_the_alert_are_known_after_a_kill(
     with RunningRelay({**environ, "RELAY_LEASE": "2"}) as relay:
         accepted = relay.alert(account="Sim101", instrument="MES 12-26", reply_when="accepted")
         alert_id = accepted.json()["alert_id"]
-        until(lambda: [call for call in broker.calls if call.kind == "read" and call.status], what="the list")
-        until(lambda: [each for each in relay.log("vendor_call") if each["method"] == "GET"], what="its note")
+        with redis.Redis.from_url(environ["REDIS_URL"], decode_responses=True) as ledger:
+            name = f"relay:alert:{alert_id}"
+            until(lambda: just_before in str(ledger.hget(name, "record")), what="the list in the ledger")
         relay.kill()
     just_after = broker.book.place(account="Sim101", instrument="MES 12-26", action="Buy")
     broker.trouble = None

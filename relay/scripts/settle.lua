@@ -4,20 +4,24 @@
 -- KEYS  1 the record   2 due
 -- ARGV  1 alert id   2 token   3 the record   4 record's life, ms
 --       5 hold | later | end   6 ms from now: the lease (hold) or the next look (later)
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then
-  return 0
-end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local found = redis.call('HMGET', KEYS[1], 'token', 'settled_by')
+if found[1] ~= ARGV[2] then
+  -- The answer to this very settle was lost on its way and it is asked again: it recognises its own.
+  if ARGV[5] ~= 'hold' and found[2] == ARGV[2] then
+    return now
+  end
+  return 0
+end
 redis.call('HSET', KEYS[1], 'record', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if ARGV[5] ~= 'hold' then
+  redis.call('HSET', KEYS[1], 'token', '', 'settled_by', ARGV[2])
+end
 if ARGV[5] == 'end' then
-  redis.call('HSET', KEYS[1], 'token', '')
   redis.call('ZREM', KEYS[2], ARGV[1])
 else
-  if ARGV[5] == 'later' then
-    redis.call('HSET', KEYS[1], 'token', '')
-  end
   redis.call('ZADD', KEYS[2], now + ARGV[6], ARGV[1])
 end
 return now

@@ -64,9 +64,10 @@ class _Flight:
                 return
             self.cut = True
             if self.sock is not None:
-                # The other side may have closed it meanwhile: just as well.
+                # The other side may have closed it meanwhile: just as well. Not by the TLS socket's own
+                # method, which takes the encryption off first.
                 with contextlib.suppress(OSError):
-                    self.sock.shutdown(socket.SHUT_RDWR)
+                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 _under_way = threading.local()

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from relay.cancel import Cancel, Scope
 from relay.errors import Gone, Refused, Throttled, Unknown, Unreadable
 from relay.instrument import same_contract
-from relay.vendor import Answer, Call, Order, State
+from relay.vendor import Answer, Call, Created, Order, State
 from schemas.alert import milliseconds
 
 #: The stable words of a cancel that found no working order (post-cancel-order, newest page).
@@ -29,8 +29,8 @@ _GONE = "not found or already terminal"
 #: The documents give no header on 429 [U]; a bucket refilled at 3/s has a call again after this.
 _THROTTLED_MS = 350
 
-#: Milliseconds that a 429 may hold calls back at most: more is not in the documents' bucket.
-_THROTTLED_MOST_MS = 60_000
+#: Milliseconds that a 429 may hold calls back at most: an hour-long hold is a mistake in the header.
+_THROTTLED_MOST_MS = 900_000
 
 #: Seconds, as "5", "0.35" or "1s" [3P].
 _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
@@ -71,9 +71,10 @@ class CrossTrade:
 
     name = "crosstrade"
 
-    def __init__(self, timezone: str) -> None:
-        """Take the zone of vendor times that have no offset."""
+    def __init__(self, timezone: str, *, zone_is_sure: bool = True) -> None:
+        """Take the zone of vendor times that have no offset, and whether the operator named it."""
         self._zone = ZoneInfo(timezone)
+        self._zone_is_sure = zone_is_sure
 
     def has_bulk(self, cancel: Cancel) -> bool:
         """Say yes but for a side, which no bulk call takes."""
@@ -105,6 +106,8 @@ class CrossTrade:
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
         """List the accounts in NinjaTrader by name; the list's key is `accounts` [3P]."""
         rows = _rows(_read((yield Call("GET", "/v1/api/accounts"))), "accounts")
+        if not rows:
+            raise Unreadable("CrossTrade lists no account")
         return tuple(_name(row, "name") for row in rows)
 
     def working(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
@@ -150,10 +153,10 @@ class CrossTrade:
             side=_SIDES.get(action.lower()) if isinstance(action, str) else None,
             state=_STATES.get(words.lower(), State.UNCLEAR),
             state_words=words,
-            created_ms=self._moment(row.get("time")),
+            created=self._moment(row.get("time")),
         )
 
-    def _moment(self, value: object) -> int | None:
+    def _moment(self, value: object) -> Created | None:
         """Read an order's time [3P]. It moves when the order is changed, only ever forward."""
         if not isinstance(value, str):
             return None
@@ -163,12 +166,13 @@ class CrossTrade:
             return None
         if moment.year not in _YEARS:
             return None
+        sure = moment.tzinfo is not None or self._zone_is_sure
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._zone)
             if moment.utcoffset() != moment.replace(fold=1).utcoffset():
                 # The hour that comes twice, or never, when clocks are changed: two moments are none.
                 return None
-        return milliseconds(moment)
+        return Created(milliseconds(moment), zone_is_sure=sure, may_move=True)
 
 
 _NO_NAMES = {"", ".", ".."}
