@@ -15,7 +15,7 @@ _NAMELESS = (
 
 _NO_WORKING = "no working order"
 
-_NEWER = "placed after the alert, and left alone"
+_NEWER = "placed, or changed, after the alert: left alone"
 
 #: Instruments that a warning names at most.
 _NAMED_AT_MOST = 10

@@ -78,10 +78,8 @@ def _was_there(progress: Progress, order: Order, received_ms: int) -> tuple[bool
     if listed is not None:
         return False, None
     if created is not None and created.ms > received_ms + UNCERTAIN_MS:
-        return (None, _CHANGED) if created.may_move else (False, None)
+        return False, None  # or an order that was changed since: a warning names it either way
     return None, "whether it was placed before or after the alert cannot be told"
 
 
 _ZONE = "its time says that it was there, a list of that moment that it was not: is the time zone right?"
-
-_CHANGED = "it was placed, or changed, after the alert"

@@ -55,8 +55,6 @@ class Created:
     ms: int
     #: Whether the time has an offset, or the operator named its zone.
     zone_is_sure: bool = True
-    #: Whether changing the order moves it, forward.
-    may_move: bool = False
 
 
 @dataclass(frozen=True, slots=True)

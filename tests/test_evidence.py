@@ -69,15 +69,6 @@ def test_an_order_that_is_newer_than_the_alert_is_never_touched(was_there: list[
     assert verdict(replace(ORDER, created=Created(AFTER)), was_there=was_there) == (Verdict.NEWER, None)
 
 
-@pytest.mark.promise(3, 5)
-def test_a_time_that_may_have_moved_does_not_prove_that_an_order_is_newer() -> None:
-    """An order that was changed after the alert shows that time: it is left alone, and named."""
-    found, why = verdict(replace(ORDER, created=Created(AFTER, may_move=True)))
-
-    assert found is Verdict.UNTOLD
-    assert why == "it was placed, or changed, after the alert"
-
-
 @pytest.mark.promise(3)
 def test_a_time_of_a_zone_that_nobody_named_does_not_overrule_a_list() -> None:
     """A new order whose local time reads as hours ago is not cancelled: the list did not have it."""
@@ -125,9 +116,7 @@ def test_the_front_month_is_never_guessed() -> None:
     assert "name the contract" in why
 
 
-_CREATED = st.none() | st.builds(
-    Created, st.integers(AT - 10_000, AT + 10_000), zone_is_sure=st.booleans(), may_move=st.booleans()
-)
+_CREATED = st.none() | st.builds(Created, st.integers(AT - 10_000, AT + 10_000), zone_is_sure=st.booleans())
 _SIDES = st.sampled_from(["buy", "sell"])
 _ORDERS = st.builds(
     Order,

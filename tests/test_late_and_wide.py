@@ -110,7 +110,7 @@ def many_accounts(redis_url: str) -> Iterator[tuple[Relay, CrossTradeSandbox]]:
 def test_everything_goes_out_and_is_proven_where_accounts_are_many(
     many_accounts: tuple[Relay, CrossTradeSandbox],
 ) -> None:
-    """Listing many accounts neither takes the bulk call's place in the rate limit nor begins for ever anew."""
+    """Listing many accounts neither takes the bulk call's place in the limit nor begins for ever anew."""
     relay, broker = many_accounts
 
     alert(relay, scope="everything")

@@ -172,7 +172,7 @@ class CrossTrade:
             if moment.utcoffset() != moment.replace(fold=1).utcoffset():
                 # The hour that comes twice, or never, when clocks are changed: two moments are none.
                 return None
-        return Created(milliseconds(moment), zone_is_sure=sure, may_move=True)
+        return Created(milliseconds(moment), zone_is_sure=sure)
 
 
 _NO_NAMES = {"", ".", ".."}

@@ -363,9 +363,7 @@ def test_an_order_is_read_from_either_shape_of_row() -> None:
     bare = {name: value for name, value in row(id="x-1", account="SIM101").items() if name != "orderId"}
 
     (order,) = listed(bare)
-    assert order == Order(
-        "x-1", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", Created(AT_MS, may_move=True)
-    )
+    assert order == Order("x-1", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", Created(AT_MS))
 
 
 @pytest.mark.promise(4)
