@@ -35,7 +35,7 @@ def conclude(cancel: Cancel, progress: Progress, *, read_back: bool) -> bool:
     if Outcome.REQUESTED in outcomes:
         progress.status = Status.REQUESTED
         return False
-    if not (read_back or cancel.scope is Scope.ORDER):
+    if not (read_back or (meant and cancel.scope is Scope.ORDER)):
         # Without the vendor's own word that it took a request, the relay is still at it.
         taken = progress.sent in {Sent.YES, Sent.UNNAMED} or any(each.asks for each in meant)
         progress.status = Status.REQUESTED if taken else Status.IN_PROGRESS

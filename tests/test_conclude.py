@@ -246,3 +246,12 @@ def test_success_is_never_said_of_an_order_that_may_work(
 def test_what_is_known_survives_the_ledger(progress: Progress) -> None:
     """Whoever takes a record over knows all that its last holder knew."""
     assert Progress.decode(json.loads(json.dumps(progress.encode()))) == progress
+
+
+@pytest.mark.promise(5)
+def test_an_order_that_was_never_reached_is_not_called_gone() -> None:
+    """A named order of which nothing is known yet is still to be cancelled."""
+    known = Progress()
+
+    assert not conclude(Cancel("crosstrade", "Sim101", Scope.ORDER, "a1"), known, read_back=False)
+    assert known.status is Status.IN_PROGRESS
