@@ -131,8 +131,9 @@ class Conversations:
             if time.monotonic() + wait_s > until:
                 words = f"{self._line.vendor.name}'s rate budget is used up"
                 raise NotSent(words, tried=False, wait_ms=wait_ms)
-            self._held.keep(wait_s + _SETTLE_S)
-            time.sleep(wait_s)
+            pause_s = min(wait_s, self._ledger.lease_s / 2)
+            self._held.keep(pause_s + _SETTLE_S)
+            time.sleep(pause_s)
 
     def _ask_for_a_call(self, *, urgent: bool) -> int:
         budget = self._line.budget

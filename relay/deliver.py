@@ -168,7 +168,7 @@ class Delivery:
 
     def _bulk(self) -> None:
         """Make the one bulk call that the alert may have."""
-        progress = self._progress
+        progress, in_time = self._progress, False
         if self._vendor.names_its_orders(self._cancel):
             # Its answer tells what was there, if it comes: where it is slow, a list is taken meanwhile.
             survey = Survey(self._keep_what_is_there)
@@ -176,7 +176,7 @@ class Delivery:
         else:
             survey = Survey(self._survey)
             survey.start()
-            survey.result(_HEAD_START_S)
+            in_time = survey.result(_HEAD_START_S) is not None
         try:
             named = self._talk.hold(
                 self._vendor.bulk(self._cancel), urgent=True, clearance=self._bulk_clearance
@@ -192,7 +192,7 @@ class Delivery:
         finally:
             survey.call_off()
             if not self._vendor.names_its_orders(self._cancel):
-                self._surveyed(survey.result(self._left_to_tell_s()))
+                self._surveyed(survey.result(self._left_to_tell_s()), in_time=in_time)
 
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
@@ -212,10 +212,13 @@ class Delivery:
             self._progress.was_there = [[order.account, order.order_id] for order in orders]
             self._held.save()
 
-    def _surveyed(self, orders: tuple[Order, ...] | None) -> None:
-        """Keep the list that was taken beside a bulk call: without it nothing could be proven."""
+    def _surveyed(self, orders: tuple[Order, ...] | None, *, in_time: bool) -> None:
+        """Keep the list that was taken beside a bulk call: without it nothing could be proven.
+
+        One that was not there before the send may lack what the call has cancelled meanwhile.
+        """
         progress = self._progress
-        if orders is None:
+        if orders is None or not in_time:
             # What the call cancelled cannot be known any more; what still works can.
             progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
             return

@@ -57,8 +57,11 @@ class Prover:
             self._progress.started = self.asked = True
             self._look_at_gone(order)
         except Refused as refused:
+            # Where an earlier cancel may have reached the vendor, its refusal of this one proves nothing.
+            earlier = order.asks or self._progress.sent is not Sent.NO
             self._progress.started = self.asked = True
-            order.outcome, order.reason = Outcome.REJECTED, refused.words
+            order.outcome = Outcome.REQUESTED if earlier else Outcome.REJECTED
+            order.reason = refused.words
         else:
             self._progress.started = self.asked = True
             order.asks += 1

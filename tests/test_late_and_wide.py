@@ -163,3 +163,17 @@ def test_a_thread_that_cannot_be_started_costs_no_alert(
     assert failed.is_set()
     assert broker.book.order(order).state == "Cancelled"
     assert relay.worker.alive
+
+
+@pytest.mark.promise(5)
+def test_a_list_that_came_after_the_bulk_call_is_no_proof_that_nothing_was_there(
+    relay: Relay, broker: CrossTradeSandbox
+) -> None:
+    """A list beside the call that is answered late may lack what the call has cancelled meanwhile."""
+    order = place(broker)
+    broker.trouble = Trouble(on="read", times=2, latency_s=0.5)
+
+    alert(relay, scope="everything")
+
+    assert ended(relay).status is Status.CONFIRMED
+    assert broker.book.order(order).state == "Cancelled"
