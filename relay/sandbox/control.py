@@ -9,25 +9,39 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any
 
+from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.order import Order
-from relay.sandbox.order_book import BookBehaviour, OrderBook
+from relay.sandbox.order_book import OrderBook
 from relay.sandbox.server import CONTROL, SandboxServer
 from relay.sandbox.trouble import Trouble, check
 from relay.sandbox.wire import Answer, RecordedCall, Request, Route
 
 #: Headers whose value is a credential; it is not shown.
-SECRET_HEADERS = frozenset({"authorization", "aptoken", "et-app-key", "cookie"})
+SECRET_HEADERS = frozenset(
+    {
+        "apikey",
+        "aptoken",
+        "authorization",
+        "cookie",
+        "et-app-key",
+        "password",
+        "pending2fatoken",
+        "pincode",
+        "signature",
+        "verificationcode",
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class NewOrder:
-    """Name what an order is placed with; prices are strings."""
+    """Name what an order is placed with; prices are strings, and so are fractions of a quantity."""
 
     account: str
     instrument: str
     action: str
     order_type: str = "Limit"
-    quantity: int = 1
+    quantity: int | str = 1
     limit_price: str = "0"
     stop_price: str = "0"
     state: str | None = None
@@ -36,6 +50,8 @@ class NewOrder:
     oco_id: str = ""
     name: str = ""
     user_data: str = ""
+    user: str = ""
+    client_id: str = ""
 
 
 class Control:
@@ -82,8 +98,8 @@ class Control:
 
     def _fill(self, request: Request, names: Mapping[str, str]) -> Answer:
         fields = _object(request) if request.body else {}
-        if fields.keys() - {"quantity"} or type(fields.get("quantity")) not in (int, NoneType):
-            raise ValueError('a fill takes nothing, or {"quantity": <whole number>}')
+        if fields.keys() - {"quantity"} or type(fields.get("quantity")) not in (int, str, NoneType):
+            raise ValueError('a fill takes nothing, or {"quantity": <number>}, a fraction as a string')
         if self._book.find(names["order_id"]) is None:
             raise ValueError(f"there is no order {names['order_id']}")
         return Answer.json(200, _order_as_json(self._book.fill(names["order_id"], fields.get("quantity"))))
@@ -131,7 +147,11 @@ def _order_as_json(order: Order) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _call_as_json(call: RecordedCall) -> dict[str, object]:

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.control import Control
 from relay.sandbox.futures import dated_name
 from relay.sandbox.ninjatrader import NINJATRADER, account_row, order_row
 from relay.sandbox.order import Order
-from relay.sandbox.order_book import BookBehaviour, OrderBook
+from relay.sandbox.order_book import OrderBook
 from relay.sandbox.server import SandboxServer
 from relay.sandbox.token_bucket import TokenBucket
 from relay.sandbox.wire import Answer, Kind, Request, Route

@@ -70,6 +70,11 @@ class SandboxServer(ABC):
         """Give the address to send to, without a slash at its end."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def control_url(self) -> str:
+        """Give the address that steers the sandbox, with the slash at its end."""
+        return f"http://{self.host}:{self.port}{CONTROL}"
+
     def start(self) -> Self:
         """Serve from now on."""
         if self._thread is None:

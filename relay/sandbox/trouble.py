@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from relay.sandbox.wire import Kind
 
 #: Which calls a trouble meets; "cancel" is "one" and "bulk" together.
-On = Literal["any", "cancel", "one", "bulk", "read"]
+On = Literal["any", "cancel", "one", "bulk", "read", "login"]
 
 #: Status of a leak that names none: its words are an error's.
 LEAK_STATUS = 400

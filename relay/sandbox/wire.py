@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import responses
 from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
-#: What a call is: a cancel of one order, of many, a look at something, or none of these.
-Kind = Literal["one", "bulk", "read", "other"]
+#: What a call is: a cancel of one order, of many, a look at something, a log-in, or none of these.
+Kind = Literal["one", "bulk", "read", "login", "other"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class Answer:
 
     def as_bytes(self, *, without_body: bool = False) -> bytes:
         """Write it out as HTTP/1.1."""
-        headers = {"Content-Length": str(len(self.body)), **self.headers}
+        # Without content there is no length either: RFC 9110, section 8.6.
+        has_content = self.status != HTTPStatus.NO_CONTENT
+        headers = {"Content-Length": str(len(self.body))} if has_content else {}
+        headers |= self.headers
         status_line = f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"
         lines = [status_line, *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         head = "\r\n".join(lines).encode("latin-1", "replace")
-        return head if without_body else head + self.body
+        return head + self.body if has_content and not without_body else head
 
 
 @dataclass(frozen=True)
