@@ -19,6 +19,7 @@ from relay.compose import compose
 from relay.errors import SettingsError
 from relay.run import CannotRunError, EndedByItselfError, run
 from relay.settings import Settings
+from relay.version import VERSION
 
 #: Exit statuses: something outside failed; what was typed or set is at fault.
 FAILED, MISTAKEN = 1, 2
@@ -139,6 +140,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=_PROG, description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"Cancel Relay {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)
     running = add("run", description=_RUN, epilog=_RUN_EXAMPLES, help="everything on this machine")

@@ -156,7 +156,10 @@ def _refuse_taken(port: int) -> None:
                 probe.bind((host, port))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    reason = f"Port {port} is taken: end what listens there, or choose another by --port."
+                    reason = (
+                        f"Port {port} is taken: end what listens there, or choose another by --port "
+                        '(make run ARGS="--port 9000").'
+                    )
                 else:
                     reason = f"Port {port} cannot be used ({error.strerror}): choose another by --port."
                 raise CannotRunError(reason) from error
@@ -166,7 +169,8 @@ def _say_ignored(environ: Mapping[str, str], say: Say) -> None:
     ours = SettingsSchema().fields.keys()
     ignored = sorted(name for name in environ if name in ours or name.startswith(OUR_PREFIXES))
     if ignored:
-        say(f"Ignored, since this run makes settings of its own: {', '.join(ignored)}.")
+        port = ' For another port: make run ARGS="--port 9000".' if "PORT" in ignored else ""
+        say(f"Ignored, since this run makes settings of its own: {', '.join(ignored)}.{port}")
 
 
 def _start_redis(folder: Path) -> EmbeddedRedis:

@@ -1,37 +1,16 @@
 """What became of each order is said, and every word of it is proven at the broker."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from tests.e2e import Stage, outcomes, place, state
+from tests.e2e import outcomes, place, state
 from tests.running import RunningRelay, until
 
 #: No order's id: as long as NinjaTrader's, and in no book.
 MISTYPED = "0" * 32
-
-
-@pytest.fixture(scope="module")
-def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
-    """Run one relay for all of the file."""
-    with Stage(redis_server) as stage:
-        yield stage
-
-
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
 
 
 @pytest.mark.promise(5)

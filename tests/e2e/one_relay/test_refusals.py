@@ -30,28 +30,6 @@ def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
-
-
-@pytest.fixture
-def untouched(stage: Stage, relay: RunningRelay) -> Iterator[None]:  # noqa: ARG001 - cleaned before the order
-    """Keep a working order, and see afterwards that no refusal reached the broker or left a key."""
-    order = place(stage.broker)
-    yield
-    assert stage.broker.calls == []
-    assert state(stage.broker, order) == "Working"
-    assert leftovers(stage.redis) == []
-
-
 @pytest.mark.promise(8)
 @pytest.mark.usefixtures("untouched")
 def test_every_missing_or_wrong_credential_is_refused_in_one_wording(relay: RunningRelay) -> None:

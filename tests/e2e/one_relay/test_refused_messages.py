@@ -1,13 +1,10 @@
 """A message that cannot be read, or means nothing certain, cancels nothing and is told what is wrong."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from relay.embedded_redis import EmbeddedRedis
-from relay.sandbox.crosstrade import CrossTradeSandbox
-from tests.e2e import Stage, leftovers, message, place, problem, raw, state
+from tests.e2e import message, problem, raw
 from tests.running import SECRET, RunningRelay
 
 WRONG = "an-invented-secret-that-is-wrong"
@@ -81,35 +78,6 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
 
 #: Fields whose absence would widen a cancel, were null taken for it.
 NULLS = ["account", "instrument", "order_id", "scope"]
-
-
-@pytest.fixture(scope="module")
-def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
-    """Run one relay for all of the file."""
-    with Stage(redis_server) as stage:
-        yield stage
-
-
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
-
-
-@pytest.fixture
-def untouched(stage: Stage, relay: RunningRelay) -> Iterator[None]:  # noqa: ARG001 - cleaned before the order
-    """Keep a working order, and see afterwards that no refusal reached the broker or left a key."""
-    order = place(stage.broker)
-    yield
-    assert stage.broker.calls == []
-    assert state(stage.broker, order) == "Working"
-    assert leftovers(stage.redis) == []
 
 
 @pytest.mark.promise(4)

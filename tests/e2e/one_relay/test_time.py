@@ -26,18 +26,6 @@ def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
-
-
 def in_time(answer: requests.Response) -> None:
     """Check the promise with a number: from the request's last byte to the reply's first."""
     assert answer.elapsed.total_seconds() < REPLY_WITHIN

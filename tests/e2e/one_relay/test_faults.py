@@ -1,15 +1,13 @@
 """What breaks between the relay and its broker breaks no promise: one bulk call, then by id."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from tests.e2e import LONG_AGO, Stage, bulk_calls, deployed, outcomes, place, state, states
+from tests.e2e import LONG_AGO, bulk_calls, deployed, outcomes, place, state, states
 from tests.running import RunningRelay, until
 
 INSTRUMENT: dict[str, Any] = {"account": "Sim101", "instrument": "MES 12-26"}
@@ -36,25 +34,6 @@ UNKNOWN_ENDS = {
     "bytes that are no text": Trouble(on="bulk", times=1, answer='{"success": \udcff\udcfe}'),
     "a nest": Trouble(on="bulk", times=1, answer="[" * 100_000),
 }
-
-
-@pytest.fixture(scope="module")
-def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
-    """Run one relay for all of the file."""
-    with Stage(redis_server) as stage:
-        yield stage
-
-
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
 
 
 @pytest.mark.promise(2, 5)

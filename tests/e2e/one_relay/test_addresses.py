@@ -1,7 +1,6 @@
 """No value reaches another address: not at the broker, not in its headers, not here."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -53,25 +52,6 @@ HOSTILE = [
     "\u202eSim101",
     "Sim101" * 17,
 ]
-
-
-@pytest.fixture(scope="module")
-def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
-    """Run one relay for all of the file."""
-    with Stage(redis_server) as stage:
-        yield stage
-
-
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
 
 
 @pytest.mark.promise(4)

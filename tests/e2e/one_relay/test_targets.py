@@ -1,33 +1,12 @@
 """Exactly the orders that were meant: no other account, no other instrument, no other side."""
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
 
-from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from tests.e2e import Stage, bulk_calls, leftovers, outcomes, place, state, states
 from tests.running import SECRET, RunningRelay
-
-
-@pytest.fixture(scope="module")
-def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
-    """Run one relay for all of the file."""
-    with Stage(redis_server) as stage:
-        yield stage
-
-
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
 
 
 @pytest.fixture
