@@ -194,7 +194,8 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
         ended = relay_command("run", "--port", port, "--folder", str(folder), environ={})
 
     assert ended.returncode == 2
-    assert ended.stderr == f"Port {port} is taken: end what listens there, or choose another by --port.\n"
+    said = f"Port {port} is taken: end what listens there, or choose another by --port"
+    assert ended.stderr == f'{said} (make run ARGS="--port 9000").\n'
     assert ended.stdout == ""
     assert not folder.exists()
 
