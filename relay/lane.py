@@ -88,9 +88,13 @@ class Lanes:
         return self._carry(held, lambda: self._each_due(held, Delivery.again))
 
     def free(self) -> int:
-        """Give the number of records that can be taken on now."""
+        """Give the number of records that can be taken on now.
+
+        Where no vendor is on no lane is full: what is taken then is let go, or ended when it is time.
+        """
         with self._counting:
-            return 0 if self._stopping.is_set() else sum(self._room.values())
+            room = sum(self._room.values()) if self._room else LANE_THREADS
+            return 0 if self._stopping.is_set() else room
 
     def _enter(self, name: str) -> bool:
         with self._counting:

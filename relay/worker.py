@@ -72,6 +72,9 @@ class Worker:
         away, warned = False, False
         while not self._stopping.is_set():
             try:
+                if not warned:
+                    self._warn_of_a_redis_that_forgets()
+                    warned = True
                 most = min(TAKEN_AT_ONCE, self._lanes.free())
                 taken = self._ledger.take_due(most) if most else []
             except NotReady:
@@ -87,10 +90,7 @@ class Worker:
             if away:
                 log.say("redis_back", {})
                 away = False
-            if not warned and most:
-                self._warn_of_a_redis_that_forgets()
-                warned = True
             for held in taken:
                 self._carry_on(held)
-            if len(taken) < most:
+            if len(taken) < TAKEN_AT_ONCE:
                 self._stopping.wait(POLL_S)

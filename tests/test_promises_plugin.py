@@ -58,7 +58,7 @@ def test_the_run_ends_with_a_count_for_each_promise(
         @pytest.mark.promise(3)
         def test_broken_afterwards(bad_end): pass
         @pytest.mark.promise(4)
-        @pytest.mark.skip(reason="no network")
+        @pytest.mark.skip(reason="no network")  # of an inner test: the plugin has to count it
         def test_skipped(): pass
         @pytest.mark.house
         def test_house(): pass

@@ -26,18 +26,6 @@ def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def relay(stage: Stage) -> RunningRelay:
-    """Give the file's relay, with nothing left of the last test."""
-    return stage.clean().relay
-
-
-@pytest.fixture
-def broker(stage: Stage) -> CrossTradeSandbox:
-    """Give the file's broker, with nothing left of the last test."""
-    return stage.clean().broker
-
-
 def replayed(answer: requests.Response, first: requests.Response, by: str) -> None:
     """Check that an answer is a duplicate's, told as the first one's record."""
     body = answer.json()
