@@ -28,6 +28,8 @@ class Alert:
     instrument: str | int | None = None
     scope: str | None = None
     side: str | None = None
+    user_id: int | None = None
+    oms_id: int | None = None
     timestamp_ms: int | None = None
     id: str | None = None
     max_age_ms: int | None = None

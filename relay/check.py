@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from relay.compose import Relay
 from relay.converse import Line
 from relay.errors import NotReady, VendorError
-from relay.settings import Settings
-from relay.vendor import Call
-
-T = TypeVar("T")
+from relay.settings import AlphaPointSettings, Settings
+from relay.vendor import Answer, Call, held
 
 #: Seconds that a vendor may take to list its accounts.
 ANSWER_WITHIN = 10.0
@@ -38,9 +35,15 @@ def settings_on(settings: Settings) -> Iterator[str]:
         f"Answers within {settings.reply_within_ms / 1000:g} s; "
         f"an alert may be {settings.max_age_ms / 1000:g} s old"
     )
-    vendor = settings.crosstrade
-    if vendor:
+    if settings.crosstrade:
+        vendor = settings.crosstrade
         yield f"CrossTrade: {vendor.url}, {vendor.burst} calls at once, then {vendor.per_second} a second"
+    if settings.alphapoint:
+        yield _alphapoint(settings.alphapoint)
+    if settings.autoshares:
+        broker = settings.autoshares
+        proof = "the venue" if broker.at_venue else "its order system"
+        yield f"Autoshares: {broker.url}, {broker.per_minute} cancels a minute, each answered by {proof}"
     for warning in settings.warnings:
         yield f"Warning: {warning}"
 
@@ -73,25 +76,32 @@ def _redis(relay: Relay) -> Finding:
     return Finding(f"{answer}, persists and evicts nothing.")
 
 
+def _alphapoint(settings: AlphaPointSettings) -> str:
+    who = f"user {settings.user_id} by API key" if settings.api_key else f"{settings.username} by password"
+    how = "in one call, as up to version 3.2" if settings.bulk else "order by order"
+    return f"AlphaPoint: {settings.url}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+
+
 def _vendor(relay: Relay, line: Line) -> Finding:
-    """Ask for the accounts, outside the rate budget: it is one call, and Redis may be away."""
+    """Ask for the accounts, outside the rate budget; a log-in waits its turn, as everybody's does."""
+
+    def carry(call: Call) -> Answer:
+        return carried(call, {})
+
+    def carried(call: Call, session: Mapping[str, str]) -> Answer:
+        return line.transport.carry(call, session=session, within_s=ANSWER_WITHIN, clearance=_cleared)
+
     try:
-        accounts = _held(line)
+        session = line.session.get(carry)
+        headers = session.headers if session else {}
+        accounts = held(line.vendor.accounts(), lambda call: carried(call, headers))
     except VendorError as failure:
         return Finding(f"{line.vendor.name}: {relay.scrubber.scrub(failure.words)}", good=False)
+    except NotReady:
+        words = "not asked, since log-ins take turns in Redis, which does not answer"
+        return Finding(f"{line.vendor.name}: {words}", good=False)
     names = ", ".join(map(str, accounts)) or "none"
     return Finding(f"{line.vendor.name} answers. Accounts: {names}.")
-
-
-def _held(line: Line) -> tuple[str | int, ...]:
-    conversation = line.vendor.accounts()
-    try:
-        call: Call = next(conversation)
-        while True:
-            call = conversation.send(line.transport.carry(call, within_s=ANSWER_WITHIN, clearance=_cleared))
-    except StopIteration as end:
-        accounts: tuple[str | int, ...] = end.value
-        return accounts
 
 
 def _cleared() -> None:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay import log
 from relay.alarm import Alarm
-from relay.converse import Budget, Line
+from relay.budget import Budget, Rate, Window
+from relay.converse import Line
 from relay.lane import Lanes
 from relay.ledger import Ledger
-from relay.settings import CrossTradeSettings, Scrubber, Settings
+from relay.session import Session
+from relay.settings import AlphaPointSettings, AutosharesSettings, CrossTradeSettings, Scrubber, Settings
 from relay.transports.http import HttpTransport
+from relay.vendor import Vendor
+from relay.vendors.alphapoint import AlphaPoint, ApiKey, Password
+from relay.vendors.autoshares import Autoshares
 from relay.vendors.crosstrade import CrossTrade
 from relay.worker import Worker
+
+#: Log-ins of one credential: two below what Autoshares allows, and enough for any server that is well.
+_LOG_INS = Window(8, 60)
+
+#: Looks at orders that Autoshares allows a user (pages/rate-limits).
+_AUTOSHARES_READS = Window(120, 60)
+
+_MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +49,86 @@ def compose(settings: Settings) -> Relay:
     log.configure(settings.log_level, scrubber)
     ledger = Ledger(settings)
     lines = {}
-    if settings.crosstrade:
-        lines["crosstrade"] = _crosstrade(settings.crosstrade, Alarm())
+    for found in (
+        settings.crosstrade and _crosstrade(settings.crosstrade),
+        settings.alphapoint and _alphapoint(settings.alphapoint),
+        settings.autoshares and _autoshares(settings.autoshares),
+    ):
+        if found:
+            line = _line(found, ledger, scrubber)
+            lines[line.vendor.name] = line
     lanes = Lanes(lines, ledger, scrubber)
     return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes))
 
 
-def _crosstrade(settings: CrossTradeSettings, alarm: Alarm) -> Line:
-    token = settings.token.reveal()
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A vendor, where it is, what every call carries, and what it allows."""
+
+    vendor: Vendor
+    url: str
+    headers: Mapping[str, str]
+    budget: Budget
+
+
+def _line(way: _Way, ledger: Ledger, scrubber: Scrubber) -> Line:
+    alarm = Alarm()
     return Line(
-        CrossTrade(settings.timezone, zone_is_sure=settings.timezone_is_sure),
-        HttpTransport(settings.url, {"Authorization": f"Bearer {token}"}, alarm),
-        Budget(_hashed("crosstrade", token), settings.burst, settings.per_second),
+        way.vendor,
+        HttpTransport(way.url, way.headers, alarm),
+        way.budget,
+        Session(way.vendor, way.budget.credential, ledger, scrubber),
         alarm,
     )
 
 
+def _crosstrade(settings: CrossTradeSettings) -> _Way:
+    token = settings.token.reveal()
+    return _Way(
+        CrossTrade(settings.timezone, zone_is_sure=settings.timezone_is_sure),
+        settings.url,
+        {"Authorization": f"Bearer {token}"},
+        Budget(_hashed("crosstrade", token), {"": Rate(settings.burst, settings.per_second)}),
+    )
+
+
+def _alphapoint(settings: AlphaPointSettings) -> _Way:
+    credential: ApiKey | Password
+    if settings.api_key and settings.api_secret and settings.user_id:
+        credential = ApiKey(settings.api_key.reveal(), settings.api_secret.reveal(), settings.user_id)
+        known_by = f"{credential.user_id} {credential.key} {credential.secret}"
+    else:
+        password = settings.password.reveal() if settings.password else ""
+        credential = Password(settings.username or "", password)
+        known_by = f"{credential.username} {password}"
+    return _Way(
+        AlphaPoint(credential, settings.oms_id, reads_all_keys=settings.bulk, nonce=_milliseconds),
+        settings.url,
+        {},
+        Budget(_hashed("alphapoint", f"{settings.url} {known_by}"), {"log-ins": _LOG_INS}),
+    )
+
+
+def _autoshares(settings: AutosharesSettings) -> _Way:
+    key, password = settings.app_key.reveal(), settings.password.reveal()
+    limits = {
+        "log-ins": _LOG_INS,
+        "reads": _AUTOSHARES_READS,
+        "cancels": Window(settings.per_minute, _MINUTE_S),
+    }
+    return _Way(
+        Autoshares(settings.username, password, version=settings.version, at_venue=settings.at_venue),
+        settings.url,
+        {"Et-App-Key": key},
+        Budget(_hashed("autoshares", f"{settings.url} {key} {settings.username} {password}"), limits),
+    )
+
+
+def _milliseconds() -> str:
+    """Give a number that is used once: larger each time, as some servers may want it."""
+    return str(time.time_ns() // 1_000_000)
+
+
 def _hashed(vendor: str, credential: str) -> str:
-    """Name a credential's budget in Redis without telling the credential."""
+    """Name a credential in Redis without telling it."""
     return f"{vendor}:{hashlib.sha256(credential.encode()).hexdigest()[:16]}"

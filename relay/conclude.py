@@ -13,6 +13,9 @@ _NAMELESS = (
     "the vendor named no orders, so which ones it cancelled is not known; none that was there works any more"
 )
 
+#: Scopes that name an order: one that was over before is nothing to cancel.
+_NAMES_ONE = {Scope.ORDER, Scope.CLIENT_ORDER}
+
 _NO_WORKING = "no working order"
 
 _NEWER = "placed, or changed, after the alert: left alone"
@@ -89,7 +92,8 @@ def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]
         return
     counts: dict[str, int] = {}
     for order in listed:
-        counts[order.instrument] = counts.get(order.instrument, 0) + 1
+        shown = str(order.instrument)
+        counts[shown] = counts.get(shown, 0) + 1
     there = "; ".join(
         f"{instrument}, {count}" for instrument, count in sorted(counts.items())[:_NAMED_AT_MOST]
     )
@@ -104,7 +108,9 @@ def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
     rejected = [each for each in meant if each.outcome is Outcome.REJECTED]
     too_late = [each for each in meant if each.outcome is Outcome.UNKNOWN]
     untold = [each for each in progress.orders if each.untold]
-    if rejected:
+    if cancel.scope is Scope.CLIENT_ORDER and not progress.orders and progress.sent is Sent.NO:
+        progress.end(Status.REJECTED, f"no such order in this account ({cancel.words()})")
+    elif rejected:
         all_of_them = len(rejected) == len(meant)
         progress.end(Status.REJECTED if all_of_them else Status.FAILED, rejected[0].reason)
     elif too_late:
@@ -122,4 +128,4 @@ def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
 def _nothing_was_to_be_done(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> bool:
     if progress.sent in {Sent.MAYBE, Sent.UNNAMED}:
         return False
-    return not meant or (cancel.scope is Scope.ORDER and meant[0].asks == 0)
+    return not meant or (cancel.scope in _NAMES_ONE and all(each.asks == 0 for each in meant))

@@ -1,32 +1,33 @@
 """A conversation, held: each call carried, counted against the budget, noted and logged.
 
-Here stands the order in which a call may leave: budget, lease, first byte. What a vendor's silence
-means comes from the transport, what its answer means from the vendor.
+Here stands the order in which a call may leave: session, budget, lease, first byte. What a vendor's
+silence means comes from the transport, what its answer means from the vendor.
 """
 
 from __future__ import annotations
 
+import json
+import threading
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from relay import log
 from relay.alarm import Alarm
+from relay.budget import Budget
 from relay.errors import NotSent, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
+from relay.session import LoggedIn, Session
 from relay.settings import Scrubber
+from relay.shared_lists import SharedLists
 from relay.transport import Transport
-from relay.vendor import Answer, Call, Clearance, Vendor
+from relay.vendor import Answer, Call, Clearance, Order, Vendor, held
 
 T = TypeVar("T")
 
 #: The part of a lease that one call may take: the rest is for writing down what came of it.
 CALL_SHARE = 0.8
-
-#: One part in so many of the rate budget is left alone by reads, so that no cancel waits for read-backs.
-_RESERVED_PART = 4
 
 #: Characters kept of what a vendor says; secrets are out of it by then, so that none is cut in two.
 WORDS_CHARACTERS = 500
@@ -34,34 +35,59 @@ WORDS_CHARACTERS = 500
 #: Seconds of lease kept back for the settle after a call.
 _SETTLE_S = 0.2
 
+#: The headers of a call that is of no session.
+_NO_SESSION: Mapping[str, str] = {}
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A vendor's limit, one for all processes that use a credential."""
 
-    credential: str
-    burst: int
-    per_second: Decimal
+class KeptAnswers:
+    """Answers that serve for a while, such as a list of instruments: one for each call."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Answer]] = {}
+
+    def get(self, call: Call) -> Answer | None:
+        """Give the answer that still serves."""
+        with self._lock:
+            until, answer = self._kept.get(call.path, (0.0, None))
+        return answer if call.keep_s and time.monotonic() < until else None
+
+    def keep(self, call: Call, answer: Answer) -> None:
+        """Keep an answer for as long as the call says."""
+        if call.keep_s:
+            with self._lock:
+                self._kept[call.path] = (time.monotonic() + call.keep_s, answer)
+
+    def forget(self) -> bool:
+        """Ask for everything anew from now on; say whether there was anything."""
+        with self._lock:
+            had_any = bool(self._kept)
+            self._kept.clear()
+        return had_any
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A vendor with the way to it, the limit on it and a clock: all that one credential needs."""
+    """A vendor with the way to it, its limits, its session and a clock: all that one credential needs."""
 
     vendor: Vendor
     transport: Transport
     budget: Budget
+    session: Session
     alarm: Alarm
+    lists: SharedLists = field(default_factory=SharedLists)
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
 
 class Conversations:
     """Hold conversations over one line, for one held record."""
 
-    def __init__(self, line: Line, ledger: Ledger, held: Held, scrubber: Scrubber) -> None:
+    def __init__(self, line: Line, ledger: Ledger, held_record: Held, scrubber: Scrubber) -> None:
         """Take what a call needs and the record in whose name it is made."""
         self._line = line
         self._ledger = ledger
-        self._held = held
+        self._held = held_record
         self._scrubber = scrubber
         self._call_s = ledger.lease_s * CALL_SHARE
 
@@ -81,15 +107,17 @@ class Conversations:
 
         Raises a `VendorError`, `LeaseEnded`, or `NotReady`.
         """
+
+        def carry(call: Call) -> Answer:
+            kept = self._line.kept.get(call)
+            if kept is not None:
+                return kept
+            answer = self._exchanged(call, urgent=urgent, patience_s=patience_s, clearance=clearance)
+            self._line.kept.keep(call, answer)
+            return answer
+
         try:
-            call = next(conversation)
-            while True:
-                self._spend(urgent=urgent, patience_s=patience_s)
-                answer = self._carry(call, clearance)
-                call = conversation.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            return held(conversation, carry)
         except Throttled as throttled:
             self._ledger.hold_back(self._line.budget.credential, throttled.wait_ms)
             raise
@@ -97,7 +125,54 @@ class Conversations:
             failure.words = failure.words[:WORDS_CHARACTERS]
             raise
 
-    def _carry(self, call: Call, clearance: Clearance | None) -> Answer:
+    def list_working(
+        self, vendor: Vendor, account: str | int, *, urgent: bool, patience_s: float = 0.0
+    ) -> tuple[Order, ...]:
+        """List the working orders of an account, together with whoever else waits for the same list."""
+
+        def ask() -> tuple[Order, ...]:
+            return self.hold(vendor.working(account), urgent=urgent, patience_s=patience_s)
+
+        first = next(vendor.working(account))
+        of = json.dumps([first.method, first.path, first.body, urgent], default=str)
+        self._held.keep(self._call_s + _SETTLE_S)
+        return self._line.lists.get(of, ask, self._call_s)
+
+    def _exchanged(
+        self, call: Call, *, urgent: bool, patience_s: float, clearance: Clearance | None
+    ) -> Answer:
+        """Carry a call in the session of the line; once more where the session had ended."""
+
+        def carry(session: LoggedIn | None) -> Answer:
+            self._spend(call, urgent=urgent, patience_s=patience_s)
+            return self._scrubbed(self._carry(call, session.headers if session else _NO_SESSION, clearance))
+
+        session = self._session(None, urgent=urgent)
+        answer = carry(session)
+        if session is None or not self._line.vendor.session_ended(answer):
+            return answer
+        session = self._session(session, urgent=urgent)
+        answer = carry(session)
+        ended = self._line.vendor.session_ended(answer)
+        if ended and session is not None and self._line.session.superseded(session):
+            # Some servers keep one session a user: this may be no refusal, but the newer log-in's doing.
+            raise NotSent(f"another log-in at {self._line.vendor.name} took over the session")
+        return answer
+
+    def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
+        def carry(call: Call) -> Answer:
+            self._spend(call, urgent=urgent, patience_s=0.0)
+            return self._carry(call, _NO_SESSION, None)
+
+        session = self._line.session
+        if ended is not None:
+            self._held.keep(session.waits_s + _SETTLE_S)
+            return session.renewed(ended, carry)
+        if not session.is_open:
+            self._held.keep(session.waits_s + _SETTLE_S)
+        return session.get(carry)
+
+    def _carry(self, call: Call, session: Mapping[str, str], clearance: Clearance | None) -> Answer:
         def cleared() -> None:
             self._held.clearance()
             if clearance is not None:
@@ -110,6 +185,7 @@ class Conversations:
         try:
             answer = self._line.transport.carry(
                 call,
+                session=session,
                 within_s=min(self._call_s, self._held.left_s() - _SETTLE_S),
                 clearance=cleared,
             )
@@ -120,13 +196,16 @@ class Conversations:
         finally:
             ms = round((time.monotonic() - began) * 1000, 1)
             self._note(call, status, words, ms)
+        return answer
+
+    def _scrubbed(self, answer: Answer) -> Answer:
         headers = {name: self._scrubber.scrub(value) for name, value in answer.headers.items()}
         return Answer(answer.status, self._scrubber.scrub_bytes(answer.body), headers)
 
-    def _spend(self, *, urgent: bool, patience_s: float) -> None:
-        """Take the call from the rate budget; raise `NotSent` where it is empty for longer than that."""
+    def _spend(self, call: Call, *, urgent: bool, patience_s: float) -> None:
+        """Take the call from its budget; raise `NotSent` where that is empty for longer than the patience."""
         until = time.monotonic() + patience_s
-        while wait_ms := self._ask_for_a_call(urgent=urgent):
+        while wait_ms := self._ledger.spend(self._line.budget, call.limit, spare=not urgent):
             wait_s = wait_ms / 1000
             if time.monotonic() + wait_s > until:
                 words = f"{self._line.vendor.name}'s rate budget is used up"
@@ -134,15 +213,6 @@ class Conversations:
             pause_s = min(wait_s, self._ledger.lease_s / 2)
             self._held.keep(pause_s + _SETTLE_S)
             time.sleep(pause_s)
-
-    def _ask_for_a_call(self, *, urgent: bool) -> int:
-        budget = self._line.budget
-        return self._ledger.spend(
-            budget.credential,
-            burst=budget.burst,
-            per_second=str(budget.per_second),
-            reserve=0 if urgent else budget.burst // _RESERVED_PART,
-        )
 
     def _note(self, call: Call, status: int | None, words: str, ms: float) -> None:
         facts = {"method": call.method, "path": call.path, "status": status, "outcome": words, "ms": ms}

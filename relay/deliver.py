@@ -1,6 +1,7 @@
 """One Cancel → a conversation with its vendor → an Outcome. The rule of money stands here, once.
 
-The first try may be one bulk call, if it can start while the alert is fresh. Every later visit lists
+The first try may be one bulk call, or one for each account, if it can start while the alert is fresh.
+Every later visit lists
 the working orders, cancels by id those that the alert means (`relay.evidence`), and reads back until
 each is proven to be over (`relay.prove`, `relay.conclude`). A worker only ever makes later visits, so
 no bulk call can be sent twice; what may have left is read back, never repeated as it was.
@@ -12,7 +13,14 @@ import random
 from collections.abc import Callable, Iterable
 
 from relay.cancel import Cancel, Scope
-from relay.conclude import OUT_OF_TIME, conclude, end_if_out_of_time, warn_of_newer, warn_of_others
+from relay.conclude import (
+    OUT_OF_TIME,
+    conclude,
+    end_if_out_of_time,
+    run_out,
+    warn_of_newer,
+    warn_of_others,
+)
 from relay.converse import Conversations, Line
 from relay.errors import NotSent, Refused, Throttled, Unknown, Unreadable, VendorError
 from relay.evidence import UNCERTAIN_MS, Verdict, judge
@@ -53,9 +61,12 @@ class Delivery:
         self._cancel = cancel
         self._progress = progress
         self._line = line
-        self._vendor = line.vendor
+        self._vendor = line.vendor.of(cancel)
         self._talk = talk
-        self._prover = Prover(progress, line.vendor, talk, named=cancel.scope is Scope.ORDER)
+        #: The cancel with the vendor's own id for its instrument, once that is known.
+        self._meant = cancel
+        self._accounts: tuple[str | int, ...] | None = None if cancel.account is None else (cancel.account,)
+        self._prover = Prover(progress, self._vendor, talk, named=cancel.scope is Scope.ORDER)
         self._read_back = False
         self._tried = False
 
@@ -93,6 +104,10 @@ class Delivery:
         except VendorError as failure:
             progress.reason, wait_ms = failure.words, getattr(failure, "wait_ms", None)
             self._count_as_tried(failure)
+            if isinstance(failure, NotSent) and any(
+                each.outcome is Outcome.REQUESTED for each in progress.orders
+            ):
+                wait_ms = None  # what was asked for is read back meanwhile
         else:
             progress.reason = next((each.reason for each in progress.orders if not each.outcome.over), None)
         progress.attempts += int(self._tried or self._prover.asked)
@@ -111,25 +126,33 @@ class Delivery:
         progress.looks += 1
         now_ms = self._held.now_ms()
         end_ms = record.read_until_ms if progress.started else record.act_until_ms
+        if not progress.started and wait_ms is not None and now_ms + wait_ms > end_ms:
+            # Held back for longer than the alert is good for: the trader is told now.
+            run_out(progress)
+            return
         progress.due_ms = min(now_ms + max(pause_ms, wait_ms or 0), max(now_ms, end_ms) + 1)
 
     def _first(self) -> None:
         if self._cancel.scope is Scope.ORDER:
             self._prover.ask(self._named())
-        elif self._vendor.has_bulk(self._cancel) and self._fresh():
-            try:
-                self._bulk()
-            except (NotSent, Throttled, Unknown) as failure:
-                self._count_as_tried(failure)
-                # For a moment yet a list tells what was there, which nothing can later.
-                if not self._tells_what_was_there():
-                    raise
-                self._list_and_ask()
-        else:
+            return
+        self._find_meaning()
+        bulk = self._bulk_cancels() if self._fresh() else ()
+        if not bulk:
+            self._list_and_ask()
+            return
+        try:
+            self._bulk(bulk)
+        except (NotSent, Throttled, Unknown) as failure:
+            self._count_as_tried(failure)
+            # For a moment yet a list tells what was there, which nothing can later.
+            if not self._tells_what_was_there():
+                raise
             self._list_and_ask()
 
     def _again(self) -> None:
         if self._cancel.scope is not Scope.ORDER:
+            self._find_meaning()
             self._list_and_ask()
         elif self._progress.started:
             self._named()
@@ -137,6 +160,34 @@ class Delivery:
             self._read_back = True
         else:
             self._prover.ask(self._named())
+
+    def _find_meaning(self) -> None:
+        """Have the vendor's own id for an instrument that is named; raise `Refused` where there is none."""
+        for _ in range(2):
+            conversation = self._vendor.meaning(self._cancel)
+            if conversation is None:
+                return
+            try:
+                self._meant = self._talk.hold(conversation, urgent=True)
+            except Refused:
+                # What was kept may be older than the instrument.
+                if not self._line.kept.forget():
+                    raise
+            else:
+                return
+
+    def _bulk_cancels(self) -> tuple[Cancel, ...]:
+        """Give the bulk calls that express the cancel, one or one for each account; none where none does."""
+        if self._vendor.has_bulk(self._meant):
+            return (self._meant,)
+        if self._meant.account is not None or not self._vendor.has_bulk(self._meant.within(0)):
+            return ()
+        return tuple(self._meant.within(each) for each in self._accounts_reached(urgent=True))
+
+    def _accounts_reached(self, *, urgent: bool) -> tuple[str | int, ...]:
+        if self._accounts is None:
+            self._accounts = self._talk.hold(self._vendor.accounts(), urgent=urgent)
+        return self._accounts
 
     def _fresh(self) -> bool:
         """Say whether the alert came so recently that a bulk call may still start."""
@@ -166,10 +217,13 @@ class Delivery:
             progress.orders = [OrderOutcome(cancel.name, cancel.account)]
         return progress.orders[0]
 
-    def _bulk(self) -> None:
-        """Make the one bulk call that the alert may have."""
-        progress, in_time = self._progress, False
-        if self._vendor.names_its_orders(self._cancel):
+    def _bulk(self, cancels: tuple[Cancel, ...]) -> None:
+        """Make the bulk calls that the alert may have: each once, and all of them while it is fresh.
+
+        Raises the first of what vendors said against one, once each had its turn.
+        """
+        in_time, names_them = False, self._vendor.names_its_orders(self._cancel)
+        if names_them:
             # Its answer tells what was there, if it comes: where it is slow, a list is taken meanwhile.
             survey = Survey(self._keep_what_is_there)
             self._line.alarm.after(_SLOW_S, survey.start)
@@ -177,22 +231,37 @@ class Delivery:
             survey = Survey(self._survey)
             survey.start()
             in_time = survey.result(_HEAD_START_S) is not None
+        taken: list[Cancel] = []
+        failures: list[VendorError] = []
         try:
-            named = self._talk.hold(
-                self._vendor.bulk(self._cancel), urgent=True, clearance=self._bulk_clearance
-            )
-            progress.started, progress.sent, self._tried = True, Sent.YES, True
-            if named is not None and self._cancel.account is not None:
-                self._named_by_vendor(named, self._cancel.account)
-        except Unknown:
-            progress.started, progress.sent = True, Sent.MAYBE
-            # A list that is under way may still tell what was there.
-            survey.result(self._left_to_tell_s())
-            raise
+            for each in cancels:
+                try:
+                    self._bulk_call(each)
+                    taken.append(each)
+                except VendorError as failure:
+                    failures.append(failure)
+            if any(isinstance(each, Unknown) for each in failures):
+                # A list that is under way may still tell what was there.
+                survey.result(self._left_to_tell_s())
         finally:
             survey.call_off()
-            if not self._vendor.names_its_orders(self._cancel):
-                self._surveyed(survey.result(self._left_to_tell_s()), in_time=in_time)
+            if not names_them:
+                listed = survey.result(self._left_to_tell_s())
+                self._surveyed(listed, taken, in_time=in_time)
+        if failures:
+            raise failures[0]
+
+    def _bulk_call(self, cancel: Cancel) -> None:
+        progress = self._progress
+        try:
+            named = self._talk.hold(self._vendor.bulk(cancel), urgent=True, clearance=self._bulk_clearance)
+        except Unknown:
+            progress.started, progress.sent = True, Sent.MAYBE
+            raise
+        progress.started = self._tried = True
+        progress.sent = Sent.MAYBE if progress.sent is Sent.MAYBE else Sent.YES
+        if named is not None and cancel.account is not None:
+            self._named_by_vendor(named, cancel.account)
 
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
@@ -212,25 +281,26 @@ class Delivery:
             self._progress.was_there = [[order.account, order.order_id] for order in orders]
             self._held.save()
 
-    def _surveyed(self, orders: tuple[Order, ...] | None, *, in_time: bool) -> None:
-        """Keep the list that was taken beside a bulk call: without it nothing could be proven.
+    def _surveyed(self, listed: tuple[Order, ...] | None, taken: Iterable[Cancel], *, in_time: bool) -> None:
+        """Keep the list that was taken beside bulk calls: without it nothing could be proven.
 
         One that was not there before the send may lack what the call has cancelled meanwhile.
         """
         progress = self._progress
-        if orders is None or not in_time:
+        if listed is None or not in_time:
             # What the call cancelled cannot be known any more; what still works can.
             progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
             return
-        progress.was_there = [[order.account, order.order_id] for order in orders]
-        if progress.sent is Sent.YES:
-            progress.orders = [
-                OrderOutcome(order.order_id, order.account, Outcome.REQUESTED, asks=1) for order in orders
-            ]
+        progress.was_there = [[order.account, order.order_id] for order in listed]
+        accounts = [each.account for each in taken]
+        for order in listed:
+            # Of what the vendor took, every order that the alert means was asked for.
+            if (None in accounts or order.account in accounts) and self._take_in(order) is Verdict.MEANT:
+                progress.orders[-1].outcome, progress.orders[-1].asks = Outcome.REQUESTED, 1
 
     def _list_and_ask(self) -> None:
         """List what works, take in what the alert means, and ask for it by id."""
-        cancel, progress = self._cancel, self._progress
+        progress = self._progress
         may_act = self._held.now_ms() <= self._held.record.act_until_ms
         try:
             listed, missing = self._working()
@@ -248,18 +318,41 @@ class Delivery:
         if progress.was_there is None and missing is None and self._tells_what_was_there():
             progress.was_there = [[order.account, order.order_id] for order in listed]
         progress.orders = [each for each in progress.orders if not each.untold]
+        known = len(progress.orders)
         unknown = [each for each in listed if progress.order(each.account, each.order_id) is None]
         newer = sum(self._take_in(order, may_act=may_act) is Verdict.NEWER for order in unknown)
-        warn_of_newer(cancel, progress, newer)
-        warn_of_others(cancel, progress, listed)
+        warn_of_newer(self._cancel, progress, newer)
+        warn_of_others(self._cancel, progress, listed)
+        if self._cancel.scope is Scope.CLIENT_ORDER and not progress.orders and missing is None:
+            self._find_what_is_over()
+        if len(progress.orders) > known:
+            # Whoever takes over has to know what was there, and what may have been asked for.
+            self._held.save()
         self._prover.look_and_ask({(order.account, order.order_id): order for order in listed})
         if missing is not None:
             raise missing
 
-    def _take_in(self, order: Order, *, may_act: bool) -> Verdict:
+    def _find_what_is_over(self) -> None:
+        """Look among the newest orders for the one that the trader's own id names, since none works."""
+        for account in self._accounts_reached(urgent=True):
+            conversation = self._vendor.recent(account)
+            try:
+                found = () if conversation is None else self._talk.hold(conversation, urgent=True)
+            except Refused:
+                found = ()  # this vendor shows no past: that nothing works is all there is to know
+            except VendorError:
+                self._read_back = False
+                raise
+            named = [order for order in found if order.client_id == self._cancel.name]
+            if named:
+                outcome = OrderOutcome(named[0].order_id, account)
+                self._progress.orders.append(outcome)
+                self._prover.look_and_ask({outcome.key: named[0]})
+
+    def _take_in(self, order: Order, *, may_act: bool = True) -> Verdict:
         """Add a working order to those of the cancel, if the alert means it or might."""
         verdict, why = judge(
-            self._cancel,
+            self._meant,
             self._progress,
             order,
             received_ms=self._held.record.received_ms,
@@ -279,18 +372,23 @@ class Delivery:
         """List the working orders of every account that the cancel reaches.
 
         Gives what could be listed, and what the vendor said of an account that could not; raises it
-        where there is nothing else. A list beside a send leaves the rate budget to the send.
+        where there is nothing else. A list beside a send leaves the rate budget to the send, and is
+        shared with nobody, since it has no time to wait.
         """
         waiting = any(each.outcome is Outcome.PENDING for each in self._progress.orders)
         urgent = not beside_a_send and (waiting or not self._progress.started)
-        account = self._cancel.account
-        accounts = self._talk.hold(self._vendor.accounts(), urgent=urgent) if account is None else (account,)
-        patience_s = 0.0 if beside_a_send or account is not None else _MANY_ACCOUNTS_S
+        accounts = self._accounts_reached(urgent=urgent)
+        patience_s = 0.0 if beside_a_send or self._cancel.account is not None else _MANY_ACCOUNTS_S
         orders: list[Order] = []
         missing: list[VendorError] = []
         for each in accounts:
             try:
-                orders += self._talk.hold(self._vendor.working(each), urgent=urgent, patience_s=patience_s)
+                if beside_a_send:
+                    orders += self._talk.hold(self._vendor.working(each), urgent=False)
+                else:
+                    orders += self._talk.list_working(
+                        self._vendor, each, urgent=urgent, patience_s=patience_s
+                    )
             except VendorError as failure:
                 missing.append(failure)
         if len(missing) == len(accounts):

@@ -15,6 +15,7 @@ RelayError
 │   └── NotReady            503, resending is safe
 ├── VendorError             what a vendor's answer, or its silence, means
 │   ├── Refused             answered: no, definitely
+│   │   ├── CredentialRefused  at a log-in: the credential itself is wrong, or the user is locked
 │   │   └── Gone            answered: no such order, or it is over (proves nothing by itself)
 │   ├── Throttled           answered: later
 │   ├── NotSent             no byte of the request can have left
@@ -133,6 +134,10 @@ class VendorError(RelayError):
 
 class Refused(VendorError):
     """The vendor answered, and the answer is a definite no."""
+
+
+class CredentialRefused(Refused):
+    """The vendor will not let this credential in: it rests for a growing while, lest it is locked."""
 
 
 class Gone(Refused):

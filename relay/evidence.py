@@ -32,13 +32,22 @@ def judge(
     order: Order,
     *,
     received_ms: int,
-    same_instrument: Callable[[str | int, str], bool | None],
+    same_instrument: Callable[[str | int, Order], bool | None],
 ) -> tuple[Verdict, str | None]:
-    """Say whether the alert means a working order; for UNTOLD, why nothing can tell."""
+    """Say whether the alert means a working order; for UNTOLD, why nothing can tell.
+
+    An order that the alert names by the trader's own id is meant, unless its time says that it is a
+    newer one of that id.
+    """
     aimed, why = _aimed_at(cancel, order, same_instrument)
     if aimed is not None and not aimed:
         return Verdict.NOT_MEANT, None
-    there, when = _was_there(progress, order, received_ms)
+    there: bool | None
+    when: str | None
+    if cancel.scope is Scope.CLIENT_ORDER:
+        there, when = not _is_newer(progress, order, received_ms), None
+    else:
+        there, when = _was_there(progress, order, received_ms)
     if there is not None and not there:
         return (Verdict.NEWER if aimed else Verdict.NOT_MEANT), None
     if aimed and there:
@@ -47,22 +56,42 @@ def judge(
 
 
 def _aimed_at(
-    cancel: Cancel, order: Order, same_instrument: Callable[[str | int, str], bool | None]
+    cancel: Cancel, order: Order, same_instrument: Callable[[str | int, Order], bool | None]
 ) -> tuple[bool | None, str | None]:
-    """Say whether instrument and side are those of the cancel."""
-    why = None
-    if cancel.side is not None:
-        if order.side is None:
-            why = "its side cannot be read"
-        elif order.side != cancel.side:
-            return False, None
+    """Say whether the order is of the kind that the cancel names; None, and why, where nothing tells."""
+    same: bool | None = True
     if cancel.scope is Scope.INSTRUMENT:
-        same = cancel.name is not None and same_instrument(cancel.name, order.instrument)
-        if same is None:
-            why = f"whether {cancel.name} means {order.instrument} cannot be told: name the contract"
-        elif not same:
-            return False, None
+        same = cancel.name is not None and same_instrument(cancel.name, order)
+    aims = (
+        (
+            same,
+            f"whether {cancel.name} means {order.instrument} cannot be told: name the contract, or its id",
+        ),
+        (_told(cancel.side, order.side), "its side cannot be told"),
+        (_told(cancel.user_id, order.user_id), "who entered it cannot be told"),
+        (
+            cancel.scope is not Scope.CLIENT_ORDER or _told(cancel.name, order.client_id),
+            "its client id cannot be told",
+        ),
+    )
+    if any(hit is not None and not hit for hit, _ in aims):
+        return False, None
+    why = next((why for hit, why in aims if hit is None), None)
     return (True, None) if why is None else (None, why)
+
+
+def _told(asked: str | int | None, shown: str | int | None) -> bool | None:
+    """Say whether what a row shows is what was asked for, if anything was; None where it shows nothing."""
+    if asked is None:
+        return True
+    return None if shown is None else asked == shown
+
+
+def _is_newer(progress: Progress, order: Order, received_ms: int) -> bool:
+    """Say whether an order was surely placed after the alert."""
+    if [order.account, order.order_id] in (progress.was_there or []):
+        return False
+    return order.created is not None and order.created.ms > received_ms + UNCERTAIN_MS
 
 
 def _was_there(progress: Progress, order: Order, received_ms: int) -> tuple[bool | None, str | None]:

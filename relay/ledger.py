@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from relay import log
+from relay.budget import Budget, Rate, Window
 from relay.errors import LeaseEnded, NotReady
 from relay.record import Record
 from relay.settings import Settings
@@ -34,6 +35,16 @@ AHEAD_MS = 30_000
 STRIKES = 20
 STRIKES_MS = 60_000
 
+#: Milliseconds for which a refused credential is not tried again: doubled each time, up to the longest.
+REFUSED_MS = 60_000
+REFUSED_MOST_MS = 3_600_000
+
+#: Milliseconds of rest after a log-in that came to nothing, for all processes.
+LOG_IN_REST_MS = 1_000
+
+#: Milliseconds by which a window is longer than the vendor's: a call may reach him later than the next.
+_WINDOW_MARGIN_MS = 1_000
+
 #: Seconds to open a connection, to wait for an answer, and to wait for one of the pool's connections.
 #: Redis answers within a millisecond; with one repetition all of it stays under a second.
 _CONNECT_S = 0.2
@@ -44,6 +55,9 @@ _AWAY = (
     "Redis cannot be reached, so nothing was recorded for certain and nothing was sent: "
     "sending the alert again is safe."
 )
+
+#: One part in so many of a limit is left alone by reads, so that no cancel waits for read-backs.
+_RESERVED_PART = 4
 
 _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
@@ -103,6 +117,15 @@ class Claim:
     held: Held | None = None
     record: Record | None = None
     age_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whether it is one's turn to log in; if not, whether the credential was refused, and for how long."""
+
+    mine: bool
+    refused: bool
+    wait_ms: int
 
 
 class Held:
@@ -194,6 +217,7 @@ class Ledger:
         self._scripts = {
             path.stem: self._redis.register_script(path.read_text()) for path in _SCRIPTS.glob("*.lua")
         }
+        self._process = secrets.token_hex(8)
         self.lease_s = settings.lease_ms / 1000
         self._lease_ms = settings.lease_ms
         # A record outlives the keys that lead to it.
@@ -261,13 +285,40 @@ class Ledger:
         )
         return None if record is None else _decoded(record, int(received_ms))
 
-    def spend(self, credential: str, *, burst: int, per_second: str, reserve: int) -> int:
-        """Take one call from a credential's budget: 0, or the ms after which to ask again."""
-        return int(self._run("spend", [f"{_PREFIX}budget:{credential}"], [burst, per_second, reserve]))
+    def spend(self, budget: Budget, of_call: str, *, spare: bool = False) -> int:
+        """Take a call whose `limit` is given from a budget: 0, or the ms after which to ask again.
+
+        `spare`: leave a part of the limit to those who don't say so.
+        """
+        limit = budget.limit(of_call)
+        name = f"{_PREFIX}budget:{budget.credential}"
+        return int(self._run("spend", [name, f"{name}:{of_call}"], _spent_from(limit, spare=spare)))
 
     def hold_back(self, credential: str, ms: int) -> None:
         """Hold back all calls of a credential, in all processes."""
         self._run("hold", [f"{_PREFIX}budget:{credential}"], [ms])
+
+    def turn_to_log_in(self, credential: str) -> Turn:
+        """Take the turn to log in with a credential, for a lease's time, or say why it is not to be had."""
+        answer, wait_ms = self._log_in(credential, "begin")
+        return Turn(answer == "mine", answer == "refused", int(wait_ms))
+
+    def end_log_in(self, credential: str, how: str) -> int:
+        """Give the turn back: the log-in was done, failed, or refused.
+
+        Gives the number of log-ins done so far where it was done, else the ms until the next may begin.
+        """
+        done, wait_ms = self._log_in(credential, how)
+        return int(done if how == "done" else wait_ms)
+
+    def log_ins(self, credential: str) -> int:
+        """Give how many log-ins were done with a credential."""
+        name = f"{_PREFIX}log-in:{credential}"
+        return int(self._guard(lambda: self._redis.hget(name, "done")) or 0)
+
+    def _log_in(self, credential: str, step: str) -> Any:  # noqa: ANN401 - a pair of the script's
+        times = [self._lease_ms, LOG_IN_REST_MS, REFUSED_MS, REFUSED_MOST_MS]
+        return self._run("log_in", [f"{_PREFIX}log-in:{credential}"], [step, self._process, *times])
 
     def strike(self, address: str) -> bool:
         """Count a wrong credential; say whether the address has sent too many."""
@@ -303,6 +354,17 @@ class Ledger:
             # The kind tells a wrong password or a full memory from a Redis that is away.
             log.say("redis_error", {"kind": type(failure).__name__, "words": str(failure)}, logging.WARNING)
             raise NotReady(_AWAY) from failure
+
+
+def _spent_from(limit: Rate | Window | None, *, spare: bool) -> list[Any]:
+    """Give a limit as the script takes it."""
+    if isinstance(limit, Rate):
+        kind, most, pace = "rate", limit.burst, str(limit.per_second)
+    elif isinstance(limit, Window):
+        kind, most, pace = "window", limit.calls, str(limit.seconds * 1000 + _WINDOW_MARGIN_MS)
+    else:
+        return ["none", 0, 0, 0]
+    return [kind, most, pace, most // _RESERVED_PART if spare else 0]
 
 
 def _decoded(text: str, received_ms: int) -> Record:

@@ -13,17 +13,24 @@ from relay.errors import InvalidAlert
 from relay.instrument import front_month, is_continuous
 from relay.settings import Scrubber
 from schemas.alert import UNFILLED, AlertSchema
+from schemas.alphapoint import AlphaPointAlertSchema
+from schemas.autoshares import AutosharesAlertSchema
 from schemas.crosstrade import CrossTradeAlertSchema
 
 #: Made once: a new schema for each request costs three times as much.
 _ANY = AlertSchema()
-_BY_VENDOR: Mapping[str, AlertSchema] = {"crosstrade": CrossTradeAlertSchema()}
+_BY_VENDOR: Mapping[str, AlertSchema] = {
+    "crosstrade": CrossTradeAlertSchema(),
+    "alphapoint": AlphaPointAlertSchema(),
+    "autoshares": AutosharesAlertSchema(),
+}
 
-#: The setting that switches a vendor on.
+#: The settings that switch a vendor on.
 _SWITCHED_ON_BY = {
     "crosstrade": "set CROSSTRADE_TOKEN",
-    "alphapoint": "this version of the relay does not speak to it yet",
-    "autoshares": "this version of the relay does not speak to it yet",
+    "alphapoint": "set ALPHAPOINT_URL, and ALPHAPOINT_API_KEY, ALPHAPOINT_API_SECRET and ALPHAPOINT_USER_ID "
+    "(or ALPHAPOINT_USERNAME and ALPHAPOINT_PASSWORD)",
+    "autoshares": "set AUTOSHARES_URL, AUTOSHARES_APP_KEY, AUTOSHARES_USERNAME and AUTOSHARES_PASSWORD",
 }
 
 
@@ -70,7 +77,7 @@ def _beyond(
         found["vendor"] = [f"{vendor} is not configured here: {_SWITCHED_ON_BY[vendor]}"]
     if loaded.get("delay"):
         found["delay"] = ["is not supported by this version yet: send the alert when it is time"]
-    instrument = loaded.get("instrument")
+    instrument = loaded.get("instrument") if vendor == "crosstrade" else None
     if loaded.get("side") and isinstance(instrument, str) and is_continuous(instrument):
         found["instrument"] = [
             "with side the orders are picked from a list, which shows contracts: name one, as in MES 12-26"
@@ -81,9 +88,12 @@ def _beyond(
 def plan(alert: Alert) -> list[Cancel]:
     """Give the cancels that an alert means: one for each account."""
     scope, name = _aim(alert)
-    if scope is Scope.EVERYTHING:
-        return [Cancel(alert.vendor, None, scope, side=alert.side)]
-    return [Cancel(alert.vendor, account, scope, name, alert.side) for account in alert.accounts]
+    over_all = scope in {Scope.USER, Scope.EVERYTHING}
+    accounts: tuple[str | int | None, ...] = (None,) if over_all else alert.accounts
+    return [
+        Cancel(alert.vendor, account, scope, name, alert.side, alert.user_id, alert.oms_id)
+        for account in accounts
+    ]
 
 
 def cautions(alert: Alert) -> list[str]:
@@ -117,6 +127,8 @@ def _alert(loaded: Mapping[str, Any]) -> Alert:
         instrument=loaded.get("instrument"),
         scope=loaded.get("scope"),
         side=loaded.get("side"),
+        user_id=loaded.get("user_id"),
+        oms_id=loaded.get("oms_id"),
         timestamp_ms=loaded.get("timestamp"),
         id=loaded.get("id"),
         max_age_ms=loaded.get("max_age"),

@@ -6,6 +6,7 @@ import base64
 import difflib
 import json
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,8 +30,6 @@ _SERVICE_LINK = re.compile(
 #: Settings whose meaning this version cannot keep: starting without it would be a surprise with money in it.
 _NOT_YET = {
     "RELAY_CONFIG": "relay.toml (senders, aliases, groups) is not supported by this version: unset it",
-    "ALPHAPOINT_URL": "AlphaPoint is not supported by this version: unset it",
-    "AUTOSHARES_URL": "Autoshares is not supported by this version: unset it",
 }
 
 #: Settings that this version takes without acting on them: a warning at start says so.
@@ -47,6 +46,9 @@ _MASK = "***"
 
 #: Characters from which on a text in a vendor's answer is surely the credential, and no word of its own.
 _SURELY_SECRET = 8
+
+#: Secrets learnt while running that are known at a time: a session or two of each vendor, and their log-ins.
+_LEARNT_AT_MOST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,35 @@ class CrossTradeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlphaPointSettings:
+    """How AlphaPoint is reached: by an API key of `user_id`, or by name and password."""
+
+    url: str
+    api_key: Secret | None
+    api_secret: Secret | None
+    user_id: int | None
+    username: str | None
+    password: Secret | None
+    oms_id: int
+    #: Whether CancelAllOrders reads an instrument and a user: the server is of version 3.2 or before.
+    bulk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AutosharesSettings:
+    """How Autoshares is reached."""
+
+    url: str
+    app_key: Secret
+    username: str
+    password: Secret
+    version: str
+    #: Whether a cancel waits for the venue's word.
+    at_venue: bool
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the operator decides. Spans are whole milliseconds where the name says so."""
 
@@ -98,6 +129,8 @@ class Settings:
     keep_ms: int
     log_level: str
     crosstrade: CrossTradeSettings | None
+    alphapoint: AlphaPointSettings | None
+    autoshares: AutosharesSettings | None
     #: What the operator should know though it keeps nothing from starting.
     warnings: tuple[str, ...]
 
@@ -112,8 +145,12 @@ class Settings:
             mistakes += [f"{name} {said[0]}" for name, said in sorted(failure.messages_dict.items())]
             values = failure.valid_data if isinstance(failure.valid_data, dict) else {}
         mistakes += [f"{name}: {why}" for name, why in _NOT_YET.items() if name in given]
-        if given.get("CROSSTRADE_TRANSPORT") == "websocket":
-            mistakes.append("CROSSTRADE_TRANSPORT: websocket is not supported by this version: write http")
+        mistakes += [
+            f"{name}: websocket is not supported by this version: write http"
+            for name in ("CROSSTRADE_TRANSPORT", "ALPHAPOINT_TRANSPORT")
+            if given.get(name) == "websocket"
+        ]
+        mistakes += _half_given(given)
         if "RELAY_CLIENT_CERT_HEADER" in given and "DYNO" in given:
             mistakes.append(
                 "RELAY_CLIENT_CERT_HEADER proves nothing on Heroku: its router ends TLS, so anyone could "
@@ -129,20 +166,59 @@ class Settings:
         return cls(**_settled(values, given))
 
 
+#: The names that together switch a vendor on; of several ways one is enough.
+_ALPHAPOINT = (
+    ("ALPHAPOINT_API_KEY", "ALPHAPOINT_API_SECRET", "ALPHAPOINT_USER_ID"),
+    ("ALPHAPOINT_USERNAME", "ALPHAPOINT_PASSWORD"),
+)
+_AUTOSHARES = (("AUTOSHARES_APP_KEY", "AUTOSHARES_USERNAME", "AUTOSHARES_PASSWORD"),)
+
+
+def _half_given(given: Mapping[str, str]) -> list[str]:
+    """Name what is missing of a credential that is there in part, and of an address to use it at."""
+    mistakes = []
+    for url, ways in (("ALPHAPOINT_URL", _ALPHAPOINT), ("AUTOSHARES_URL", _AUTOSHARES)):
+        for names in ways:
+            there = [name for name in names if name in given]
+            missing = [name for name in names if name not in given]
+            if there and missing:
+                mistakes.append(
+                    f"{', '.join(missing)} is missing: {' and '.join(there)} cannot log in without"
+                )
+        if url not in given and any(name in given for names in ways for name in names):
+            mistakes.append(f"{url} is missing: where is the broker of these credentials?")
+    return mistakes
+
+
+def _is_on(ways: Iterable[Iterable[str]], given: Mapping[str, str]) -> bool:
+    return any(all(name in given for name in names) for names in ways)
+
+
 def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """Turn checked values into the fields of `Settings`."""
     warnings = ["this version tells nobody when a cancel fails (RELAY_NOTIFY comes later): watch the log"]
     warnings += [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
-    later = sorted(name for name in given if name.startswith(("ALPHAPOINT_", "AUTOSHARES_")))
-    warnings += [f"{name} has no effect: this version does not speak to that broker yet" for name in later]
+    for url, ways in (("ALPHAPOINT_URL", _ALPHAPOINT), ("AUTOSHARES_URL", _AUTOSHARES)):
+        if url in given and not _is_on(ways, given):
+            names = ", or ".join(" and ".join(each) for each in ways)
+            warnings.append(f"{url} has no effect: that broker is off until there is {names}")
     if values["CROSSTRADE_TOKEN"] is not None and "CROSSTRADE_TIMEZONE" not in given:
         warnings.append(
             "CROSSTRADE_TIMEZONE is unset: order times without an offset are read as UTC, so set it to "
             "NinjaTrader's zone, or a new order can be taken for an old one, and cancelled"
         )
-    if values["CROSSTRADE_TOKEN"] is None:
-        warnings.append("no vendor is configured, so every alert is refused: set CROSSTRADE_TOKEN")
+    vendors = {
+        "crosstrade": _crosstrade(values, given),
+        "alphapoint": _alphapoint(values, given),
+        "autoshares": _autoshares(values, given),
+    }
+    if not any(vendors.values()):
+        warnings.append(
+            "no vendor is configured, so every alert is refused: set CROSSTRADE_TOKEN, or the settings of "
+            "AlphaPoint or Autoshares"
+        )
     return {
+        **vendors,
         "redis_url": Secret(values["REDIS_URL"]),
         "redis_connections": values["RELAY_REDIS_CONNECTIONS"],
         # Heroku's Key-Value Store has self-signed certificates; the URL may say ssl_cert_reqs=none itself.
@@ -159,7 +235,6 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "lease_ms": _ms(values["RELAY_LEASE"]),
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "log_level": values["LOG_LEVEL"],
-        "crosstrade": _crosstrade(values, given),
         "warnings": tuple(warnings),
     }
 
@@ -181,6 +256,39 @@ def _crosstrade(values: Mapping[str, Any], given: Mapping[str, str]) -> CrossTra
         timezone=values["CROSSTRADE_TIMEZONE"],
         timezone_is_sure="CROSSTRADE_TIMEZONE" in given,
     )
+
+
+def _alphapoint(values: Mapping[str, Any], given: Mapping[str, str]) -> AlphaPointSettings | None:
+    if not _is_on(_ALPHAPOINT, given):
+        return None
+    return AlphaPointSettings(
+        url=values["ALPHAPOINT_URL"],
+        api_key=_secret(values["ALPHAPOINT_API_KEY"]),
+        api_secret=_secret(values["ALPHAPOINT_API_SECRET"]),
+        user_id=values["ALPHAPOINT_USER_ID"],
+        username=values["ALPHAPOINT_USERNAME"],
+        password=_secret(values["ALPHAPOINT_PASSWORD"]),
+        oms_id=values["ALPHAPOINT_OMS_ID"],
+        bulk=values["ALPHAPOINT_CANCEL"] == "bulk",
+    )
+
+
+def _autoshares(values: Mapping[str, Any], given: Mapping[str, str]) -> AutosharesSettings | None:
+    if not _is_on(_AUTOSHARES, given):
+        return None
+    return AutosharesSettings(
+        url=values["AUTOSHARES_URL"],
+        app_key=Secret(values["AUTOSHARES_APP_KEY"]),
+        username=values["AUTOSHARES_USERNAME"],
+        password=Secret(values["AUTOSHARES_PASSWORD"]),
+        version=values["AUTOSHARES_VERSION"],
+        at_venue=values["AUTOSHARES_CONFIRM"] == "venue",
+        per_minute=values["AUTOSHARES_PER_MINUTE"],
+    )
+
+
+def _secret(text: str | None) -> Secret | None:
+    return None if text is None else Secret(text)
 
 
 def _ms(seconds: Decimal) -> int:
@@ -212,24 +320,41 @@ class Scrubber:
         credentials += [
             base64.b64encode(bytes.fromhex(each.reveal())).decode() for each in settings.signing_keys
         ]
-        if settings.crosstrade:
-            credentials.append(settings.crosstrade.token.reveal())
+        credentials += _of_vendors(settings)
         password = urlsplit(settings.redis_url.reveal()).password or ""
-        self._credentials = credentials
+        # A short one may be an everyday word: kept out of logs, but no reason to refuse an alert.
+        self._credentials = [each for each in credentials if len(each) >= _SURELY_SECRET]
         plain = {*credentials, password, unquote(password)} - {""}
         self._known = _all_forms(plain)
-        self._in_answers = [each.encode() for each in _all_forms(credentials) if len(each) >= _SURELY_SECRET]
+        self._in_answers = _pattern(self._credentials)
+        self._learnt: tuple[str, ...] = ()
+        self._learnt_in_answers: re.Pattern[bytes] | None = None
+        self._learning = threading.Lock()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Know more secrets from now on, such as a session's token; the oldest are forgotten in time.
+
+        A text of digits alone is none: it could be the number of an order.
+        """
+        with self._learning:
+            new = [each for each in secrets if not each.isdecimal() and each not in self._learnt]
+            if new:
+                self._learnt = (*self._learnt, *new)[-_LEARNT_AT_MOST:]
+                self._learnt_in_answers = _pattern(self._learnt)
 
     def scrub(self, text: str) -> str:
         """Give the text without secrets."""
         for secret in self._known:
             text = text.replace(secret, _MASK)
+        for secret in _all_forms(self._learnt) if self._learnt else ():
+            text = text.replace(secret, _MASK)
         return text
 
     def scrub_bytes(self, body: bytes) -> bytes:
         """Give a vendor's answer without secrets, before anybody reads it."""
-        for secret in self._in_answers:
-            body = body.replace(secret, _MASK.encode())
+        for pattern in (self._in_answers, self._learnt_in_answers):
+            if pattern is not None:
+                body = pattern.sub(_MASK.encode(), body)
         return body
 
     def holds(self, text: str) -> bool:
@@ -237,7 +362,33 @@ class Scrubber:
 
         Redis's password is none: it may be an everyday word, and no sender is given it.
         """
-        return any(secret in text for secret in self._credentials)
+        return any(secret in text for secret in (*self._credentials, *self._learnt))
+
+
+def _of_vendors(settings: Settings) -> list[str]:
+    """List what vendors know us by, joined as HTTP's Basic credentials join them, too."""
+    found: list[Secret | None] = []
+    joined: list[str] = []
+    if settings.crosstrade:
+        found.append(settings.crosstrade.token)
+    if settings.alphapoint:
+        vendor = settings.alphapoint
+        found += [vendor.api_key, vendor.api_secret, vendor.password]
+        if vendor.password:
+            joined.append(f"{vendor.username}:{vendor.password.reveal()}")
+    if settings.autoshares:
+        found += [settings.autoshares.app_key, settings.autoshares.password]
+    return [*(each.reveal() for each in found if each), *joined]
+
+
+def _pattern(secrets: Iterable[str]) -> re.Pattern[bytes] | None:
+    """Find secrets in an answer; one of digits alone only where it is a whole number."""
+    forms = [each for each in _all_forms(secrets) if len(each) >= _SURELY_SECRET]
+    parts = [
+        rb"(?<!\d)" + each.encode() + rb"(?!\d)" if each.isdecimal() else re.escape(each.encode())
+        for each in forms
+    ]
+    return re.compile(b"|".join(parts)) if parts else None
 
 
 def _all_forms(secrets: Iterable[str]) -> list[str]:

@@ -1,12 +1,12 @@
-"""What a vendor answers for: four small conversations, and how to read its answers.
+"""What a vendor answers for: a few small conversations, and how to read its answers.
 
 A conversation is a generator: it yields a `Call` and is sent the `Answer` to it. A vendor file
 translates and reads, and does nothing else: no socket, no clock, no retry. Which orders an alert
 means, what is asked first and what counts as proof stands once, in `relay.deliver`.
 
-A vendor implements every method of `Vendor`. Its readers raise `Refused`, `Gone`, `Throttled` or
-`Unknown` (`relay.errors`); an answer of another shape than documented is `Unknown`, never an empty
-list.
+A vendor derives from `Vendor` and writes what has no body here; the rest says what most brokers have
+none of. Its readers raise `Refused`, `Gone`, `Throttled` or `Unknown` (`relay.errors`); an answer of
+another shape than documented is `Unknown`, never an empty list.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 from relay.cancel import Cancel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Call:
     method: str
     path: str
     body: Mapping[str, Any] | None = None
+    #: Headers of this call alone: a log-in's credentials, which are never shown.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Which of the vendor's limits it counts against: the limit's name, and what it is for, as "cancels 7".
+    limit: str = ""
+    #: Seconds for which its answer serves everybody; 0: each asks for himself.
+    keep_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,11 @@ class State(StrEnum):
     OVER = "over"
     UNCLEAR = "unclear"
 
+    @property
+    def over(self) -> bool:
+        """Say whether the vendor's word proves that the order works no more."""
+        return self in {State.CANCELLED, State.FILLED, State.OVER}
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -58,16 +71,33 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of an order that goes with it when it is cancelled."""
+
+    instrument: str
+    instrument_id: int | None
+    side: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """One order as its vendor shows it. `created` is None where the vendor's time tells nothing."""
+    """One order as its vendor shows it. What is None, its row does not tell."""
 
     order_id: str | int
     account: str | int
-    instrument: str
+    #: As people read it: a contract, a symbol, or an id where the vendor's rows have no more.
+    instrument: str | int
     side: str | None
     state: State
     state_words: str
     created: Created | None
+    #: The vendor's number for the instrument, where it shows both.
+    instrument_id: int | None = None
+    #: What the trader himself calls the order.
+    client_id: str | int | None = None
+    #: Who entered it.
+    user_id: int | None = None
+    legs: tuple[Leg, ...] = ()
 
 
 class Vendor(Protocol):
@@ -76,9 +106,24 @@ class Vendor(Protocol):
     #: As in the alert's field `vendor`.
     name: str
 
-    def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
-        """Cancel all that `cancel` means in one call; give the ids it names, None where it names none."""
-        ...
+    def of(self, cancel: Cancel) -> Self:  # noqa: ARG002 - for vendors that an alert tells how to speak
+        """Give the vendor as it speaks for this cancel."""
+        return self
+
+    def log_in(self) -> Generator[Call, Answer, Mapping[str, str]] | None:
+        """Log in, and give the headers that make every other call one of the session; None: no log-in.
+
+        Raises `CredentialRefused` only where the vendor says that the credential itself is wrong.
+        """
+        return None
+
+    def session_ended(self, answer: Answer) -> bool:  # noqa: ARG002 - for vendors with a log-in
+        """Say whether an answer may mean that the session is over; the call was not carried out."""
+        return False
+
+    def meaning(self, cancel: Cancel) -> Generator[Call, Answer, Cancel] | None:  # noqa: ARG002 - for ids behind names
+        """Turn the name of an instrument into the vendor's id; None where there is nothing to turn."""
+        return None
 
     def has_bulk(self, cancel: Cancel) -> bool:
         """Say whether one call expresses exactly this cancel."""
@@ -86,6 +131,10 @@ class Vendor(Protocol):
 
     def names_its_orders(self, cancel: Cancel) -> bool:
         """Say whether the bulk call's answer is documented to name the orders it took."""
+        ...
+
+    def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
+        """Cancel all that `cancel` means in one call; give the ids it names, None where it names none."""
         ...
 
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
@@ -96,6 +145,10 @@ class Vendor(Protocol):
         """List the orders of the account that are not over."""
         ...
 
+    def recent(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]] | None:  # noqa: ARG002 - for vendors with client ids
+        """List the account's newest orders, over or not, the newest first; None where that cannot be had."""
+        return None
+
     def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
         """Ask for the cancel of one order; raise `Gone` when the vendor does not know it as working."""
         ...
@@ -104,10 +157,21 @@ class Vendor(Protocol):
         """Read one order; raise `Gone` when the vendor does not know it in that account."""
         ...
 
-    def same_instrument(self, asked: str | int, shown: str) -> bool | None:
+    def same_instrument(self, asked: str | int, shown: Order) -> bool | None:
         """Say whether an order's instrument is the one asked for; None where it cannot be told."""
         ...
 
 
 #: Told immediately before the first byte of a request leaves; raises `LeaseEnded` to stop it.
 Clearance = Callable[[], None]
+
+
+def held(conversation: Generator[Call, Answer, T], carry: Callable[[Call], Answer]) -> T:
+    """Hold a conversation to its end, each call carried by `carry`, and give its result."""
+    try:
+        call = next(conversation)
+        while True:
+            call = conversation.send(carry(call))
+    except StopIteration as end:
+        result: T = end.value
+        return result

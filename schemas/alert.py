@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
@@ -47,6 +47,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 #: A note may have lines and tabs.
 _CONTROL_IN_NOTE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+#: A whole number of no more digits than any id has; int() alone would take "1_0" and digits of other scripts.
+_DIGITS = re.compile(r"[0-9]{1,20}")
 
 _NUMBER = re.compile(r"\d{1,16}(\.\d{1,9})?")
 
@@ -94,6 +97,40 @@ class Note(fields.Field[str | None]):
         if _CONTROL_IN_NOTE.search(text):
             raise ValidationError("holds a control character")
         return text or None
+
+
+class Number(fields.Field[int]):
+    """A vendor's id: a whole number within the vendor's type, in quotes or not."""
+
+    default_error_messages = SAYINGS
+
+    def __init__(self, *, most: int, what: str, **options: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(**options)
+        self.most = most
+        self.what = what
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401, ARG002 - marshmallow's
+        text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+        if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= self.most:
+            raise ValidationError(f"must be {self.what}: a whole number from 1 to {self.most}")
+        return int(text)
+
+
+class NameOrNumber(fields.Field["str | int"]):
+    """An instrument by its name, or by the vendor's number for it."""
+
+    default_error_messages = SAYINGS
+
+    def __init__(self, name: Text, number: Number, **options: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(**options)
+        self.name_of_it = name
+        self.number = number
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:  # noqa: ANN401, ARG002 - marshmallow's
+        digits = isinstance(value, str) and _DIGITS.fullmatch(value.strip())
+        field = self.number if digits or not isinstance(value, str) else self.name_of_it
+        instrument: str | int = field.deserialize(value, attr, data)
+        return instrument
 
 
 class Choice(Text):
@@ -185,6 +222,12 @@ class AlertSchema(Schema):
     class Meta:
         unknown = EXCLUDE  # `problems` names them itself, with the nearest known field
 
+    #: Fields of other vendors' alerts → why this vendor's have none.
+    foreign: ClassVar[Mapping[str, str]] = {}
+
+    #: Why this vendor's alerts may not say `"scope": "user"`; None where they may.
+    no_users: ClassVar[str | None] = None
+
     action = Choice("cancel", required=True)
     vendor = Choice("crosstrade", "alphapoint", "autoshares", required=True)
     account: fields.Field[Any] = fields.Raw()
@@ -223,17 +266,25 @@ class AlertSchema(Schema):
         elif not targets and not guesses.intersection(TARGETS):
             found["scope"] = [_NO_TARGET]
         self._check_account(sent, found, guesses)
+        self._check_vendor(sent, found)
         if "side" in sent and targets and targets[0] in {"order_id", "client_order_id"}:
             found.setdefault("side", []).append(
                 "goes with instrument or scope only: an order has its own side"
             )
         return found
 
+    def _check_vendor(self, sent: Mapping[str, Any], found: dict[str, list[str]]) -> None:
+        for name, why in self.foreign.items():
+            if name in sent:
+                found.setdefault(name, []).append(why)
+        if self.no_users is not None and word(sent.get("scope")) == "user":
+            found.setdefault("scope", []).append(self.no_users)
+
     def _check_account(
         self, sent: Mapping[str, Any], found: dict[str, list[str]], guesses: set[str | None]
     ) -> None:
         scope = sent.get("scope")
-        wide = isinstance(scope, str) and scope.strip().lower() in {"everything", "user"}
+        wide = word(scope) in {"everything", "user"}
         if wide and "account" in sent:
             found.setdefault("account", []).append(
                 f'goes not with "scope": "{scope}", which reaches beyond it: '
@@ -241,6 +292,11 @@ class AlertSchema(Schema):
             )
         if not wide and "account" not in sent and "account" not in guesses:
             found["account"] = ["is missing: name the account in which to cancel"]
+
+
+def word(value: object) -> str | None:
+    """Read a word of a choice, in any case."""
+    return value.strip().lower() if isinstance(value, str) else None
 
 
 def milliseconds(moment: datetime) -> int:

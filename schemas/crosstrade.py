@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
@@ -36,16 +36,10 @@ class CrossTradeAlertSchema(AlertSchema):
     order_id = PathName(longest=NAME_CHARACTERS)
     instrument = Text(longest=NAME_CHARACTERS)
 
-    def problems(self, sent: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Name what CrossTrade's REST calls cannot express, beside what is wrong for any vendor."""
-        found = super().problems(sent)
-        if "client_order_id" in sent:
-            found.setdefault("client_order_id", []).append(
-                "CrossTrade's API cannot cancel by your own id: name NinjaTrader's order_id"
-            )
-        if str(sent.get("scope", "")).strip().lower() == "user":
-            found.setdefault("scope", []).append('CrossTrade knows no users: say "account" or "everything"')
-        for name in ("oms_id", "user_id"):
-            if name in sent:
-                found.setdefault(name, []).append("is AlphaPoint's: leave it out")
-        return found
+    foreign: ClassVar[Mapping[str, str]] = {
+        "client_order_id": "CrossTrade's API cannot cancel by your own id: name NinjaTrader's order_id",
+        "oms_id": "is AlphaPoint's: leave it out",
+        "user_id": "is AlphaPoint's: leave it out",
+    }
+
+    no_users = 'CrossTrade knows no users: say "account" or "everything"'

@@ -67,6 +67,26 @@ class Token(fields.Field[str]):
         return text
 
 
+class Text(fields.Field[str]):
+    """A text of whole characters."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
+        text = str(value)
+        if not _is_utf8(text):
+            raise ValidationError("is not UTF-8")
+        return text
+
+
+class Version(fields.Field[str]):
+    """The version in an API's address, with or without its v."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
+        number = str(value).removeprefix("v")
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number):
+            raise ValidationError("is not a version such as 1.0")
+        return number
+
+
 class SigningSecrets(Listed):
     """Standard Webhooks secrets: `whsec_` and the base64 of 24 to 64 bytes; the bytes inside."""
 
@@ -236,20 +256,20 @@ class SettingsSchema(Schema):
     CROSSTRADE_TIMEZONE = Zone(load_default="UTC")
 
     ALPHAPOINT_URL = VendorUrl(load_default=None)
-    ALPHAPOINT_API_KEY = fields.String(load_default=None)
-    ALPHAPOINT_API_SECRET = fields.String(load_default=None)
-    ALPHAPOINT_USER_ID = fields.String(load_default=None)
-    ALPHAPOINT_USERNAME = fields.String(load_default=None)
-    ALPHAPOINT_PASSWORD = fields.String(load_default=None)
+    ALPHAPOINT_API_KEY = Token(load_default=None)
+    ALPHAPOINT_API_SECRET = Text(load_default=None)
+    ALPHAPOINT_USER_ID = _count(None, 1, 2**63 - 1)
+    ALPHAPOINT_USERNAME = Text(load_default=None)
+    ALPHAPOINT_PASSWORD = Text(load_default=None)
     ALPHAPOINT_OMS_ID = _count(1, 1, 2**31 - 1)
     ALPHAPOINT_TRANSPORT = _one_of("http", "websocket")
     ALPHAPOINT_WS_URL = fields.String(load_default=None)
     ALPHAPOINT_CANCEL = _one_of("by-order", "bulk")
 
     AUTOSHARES_URL = VendorUrl(load_default=None)
-    AUTOSHARES_APP_KEY = fields.String(load_default=None)
-    AUTOSHARES_USERNAME = fields.String(load_default=None)
-    AUTOSHARES_PASSWORD = fields.String(load_default=None)
-    AUTOSHARES_VERSION = fields.String(load_default="1.0")
+    AUTOSHARES_APP_KEY = Token(load_default=None)
+    AUTOSHARES_USERNAME = Token(load_default=None)
+    AUTOSHARES_PASSWORD = Token(load_default=None)
+    AUTOSHARES_VERSION = Version(load_default="1.0")
     AUTOSHARES_CONFIRM = _one_of("oms", "venue")
     AUTOSHARES_PER_MINUTE = _count(50, 1, 100_000)

@@ -216,7 +216,7 @@ def test_a_name_that_could_reach_another_address_is_refused(name: str, value: st
         ({"instrument": ["MES 12-26"]}, "instrument"),
         ({"action": "cancel_all"}, "action"),
         ({"vendor": "crosstrade.io"}, "vendor"),
-        ({"vendor": "alphapoint"}, "vendor"),
+        ({"vendor": "alphapoint", "account": 7}, "vendor"),
         ({"side": "long"}, "side"),
         ({"scope": "all", "instrument": LEFT_OUT}, "scope"),
         ({"reply_when": "done"}, "reply_when"),

@@ -19,9 +19,9 @@ CANCEL = Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26", "buy")
 ORDER = Order("adb3", "Sim101", "MES 12-26", "buy", State.WORKING, "Working", Created(AT - 60_000))
 
 
-def same(asked: str | int, shown: str) -> bool | None:
+def same(asked: str | int, shown: Order) -> bool | None:
     """Compare contracts as CrossTrade's file does."""
-    return same_contract(str(asked), shown)
+    return same_contract(str(asked), str(shown.instrument))
 
 
 def verdict(
@@ -94,7 +94,7 @@ def test_a_list_names_an_order_in_its_account() -> None:
     ("order", "says"),
     [
         (replace(ORDER, created=Created(AT)), "before or after the alert cannot be told"),
-        (replace(ORDER, side=None), "its side cannot be read"),
+        (replace(ORDER, side=None), "its side cannot be told"),
     ],
 )
 def test_what_cannot_be_told_is_said(order: Order, says: str) -> None:
@@ -166,7 +166,7 @@ def test_what_is_meant_has_the_side_and_the_instrument(
     """No evidence about the time ever crosses a side or a contract."""
     if verdict(order, cancel=cancel, was_there=was_there)[0] is Verdict.MEANT:
         assert cancel.side in {None, order.side}
-        assert cancel.name is None or same(cancel.name, order.instrument) is True
+        assert cancel.name is None or same(cancel.name, order) is True
 
 
 @pytest.mark.promise(5)

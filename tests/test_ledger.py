@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +15,7 @@ import pytest
 import redis
 
 from relay.alert import Alert
+from relay.budget import Budget, Rate, Window
 from relay.cancel import Cancel, Scope
 from relay.embedded_redis import EmbeddedRedis
 from relay.errors import LeaseEnded, NotReady
@@ -254,13 +256,81 @@ def test_a_rate_budget_is_one_for_all_processes(ledger: Ledger, redis_url: str) 
     """What one process spends is missing in the other's bucket, and reads leave something to cancels."""
     other = a_ledger(redis_url)
 
-    granted = [
-        each.spend("one", burst=4, per_second="0.01", reserve=2) for each in (ledger, other, ledger, other)
-    ]
-    assert [wait_ms == 0 for wait_ms in granted] == [True, True, False, False]
+    budget, another = (Budget(name, {"": Rate(4, Decimal("0.01"))}) for name in ("one", "another"))
+    granted = [each.spend(budget, "", spare=True) for each in (ledger, other, ledger, other)]
+    assert [wait_ms == 0 for wait_ms in granted] == [True, True, True, False]
 
-    assert ledger.spend("one", burst=4, per_second="0.01", reserve=0) == 0
-    assert other.spend("another", burst=4, per_second="0.01", reserve=0) == 0
+    assert ledger.spend(budget, "") == 0
+    assert other.spend(another, "") == 0
+
+
+@pytest.mark.promise(6)
+def test_a_window_takes_its_number_and_no_more(ledger: Ledger, redis_url: str) -> None:
+    """Of 50 calls a minute the 51st waits for the first to be a minute old, each account for itself."""
+    other = a_ledger(redis_url)
+    budget = Budget("one", {"cancels": Window(50, 60)})
+
+    granted = [each.spend(budget, "cancels 7") for each in (ledger, other) * 25]
+    assert granted == [0] * 50
+
+    assert 55_000 < ledger.spend(budget, "cancels 7") <= 61_000
+    assert ledger.spend(budget, "cancels 8") == 0
+    assert [ledger.spend(budget, "reads") for _ in range(60)] == [0] * 60
+
+
+@pytest.mark.promise(6)
+def test_a_window_lets_the_next_go_when_the_first_has_left_it(ledger: Ledger) -> None:
+    """What has left the window makes room again."""
+    budget = Budget("one", {"cancels": Window(2, 1)})
+    assert [ledger.spend(budget, "cancels 7") for _ in range(2)] == [0, 0]
+    assert ledger.spend(budget, "cancels 7") > 0
+
+    until(lambda: ledger.spend(budget, "cancels 7") == 0, what="room in the window")
+
+
+@pytest.mark.promise(8)
+def test_one_process_at_a_time_logs_in(ledger: Ledger, redis_url: str) -> None:
+    """While one logs in, the other waits; the turn of one that died ends with its time."""
+    other = a_ledger(redis_url, RELAY_LEASE="1")
+    assert other.turn_to_log_in("one").mine
+    busy = ledger.turn_to_log_in("one")
+    assert not busy.mine
+    assert not busy.refused
+    assert ledger.turn_to_log_in("another").mine
+
+    until(lambda: ledger.turn_to_log_in("one").mine, what="the end of the dead one's turn")
+    number = ledger.end_log_in("one", "done")
+
+    assert ledger.log_ins("one") == other.log_ins("one") == number == 1
+    assert other.turn_to_log_in("one").mine
+
+
+@pytest.mark.promise(8)
+def test_a_refused_log_in_rests_for_a_growing_while(ledger: Ledger, redis_url: str) -> None:
+    """For 1, 2, 4 … 60 minutes no process tries that credential again; a log-in that works ends it."""
+    with redis.Redis.from_url(redis_url) as raw:
+        for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
+            assert ledger.turn_to_log_in("one").mine
+            assert ledger.end_log_in("one", "refused") == minutes * 60_000
+            turn = a_ledger(redis_url).turn_to_log_in("one")
+            assert (turn.mine, turn.refused) == (False, True)
+            raw.hset("relay:log-in:one", "refused_until", 0)
+    assert ledger.turn_to_log_in("one").mine
+    ledger.end_log_in("one", "done")
+    assert ledger.turn_to_log_in("one").mine
+    assert ledger.end_log_in("one", "refused") == 60_000
+
+
+@pytest.mark.promise(8)
+def test_a_log_in_that_came_to_nothing_rests_for_a_moment(ledger: Ledger, redis_url: str) -> None:
+    """A vendor that is down is not asked for a session by every alert at once."""
+    assert ledger.turn_to_log_in("one").mine
+    ledger.end_log_in("one", "failed")
+
+    turn = a_ledger(redis_url).turn_to_log_in("one")
+
+    assert (turn.mine, turn.refused) == (False, False)
+    assert 0 < turn.wait_ms <= 1_000
 
 
 @pytest.mark.promise(6)
@@ -268,7 +338,8 @@ def test_a_vendor_that_asks_for_patience_holds_every_process_back(ledger: Ledger
     """After a 429 no process calls with that credential until the vendor's time has passed."""
     a_ledger(redis_url).hold_back("one", 60_000)
 
-    assert 59_000 < ledger.spend("one", burst=20, per_second="3", reserve=0) <= 60_000
+    for limits in ({"": Rate(20, Decimal(3))}, {}):
+        assert 59_000 < ledger.spend(Budget("one", limits), "") <= 60_000
 
 
 @pytest.mark.promise(6)

@@ -1,5 +1,6 @@
 """The settings: read once, every mistake told together, no secret told at all."""
 
+import base64
 import dataclasses
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import SettingsError
-from relay.settings import Settings
+from relay.settings import Scrubber, Settings
 
 SECRET = "tests-only-relay-secret-1"
 TOKEN = "tests-only-crosstrade-token-1"
@@ -102,8 +103,10 @@ def test_the_least_is_a_redis_and_a_secret() -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_setting_of_the_specification_is_known(name: str) -> None:
     """A documented setting is never called unknown; what this version cannot keep says so by name."""
+    companions = {each: KNOWN[each] for each in KNOWN if each.startswith(name.partition("_")[0] + "_")}
+    companions = companions if name.startswith(("ALPHAPOINT_", "AUTOSHARES_")) else {}
     try:
-        Settings.read(environ(**{"RELAY_TRUSTED_PROXIES": "1", name: KNOWN[name]}))
+        Settings.read(environ(**{"RELAY_TRUSTED_PROXIES": "1", **companions, name: KNOWN[name]}))
     except SettingsError as refused:
         said = refused.mistakes
     else:
@@ -369,11 +372,11 @@ def secrets_of(values: dict[str, str]) -> list[str]:
 @pytest.mark.promise(9)
 def test_no_secret_is_in_what_the_settings_print() -> None:
     """A `repr` in a log or a traceback shows stars."""
-    unsupported = {"RELAY_CONFIG", "ALPHAPOINT_URL", "AUTOSHARES_URL"}
-    values = {name: value for name, value in KNOWN.items() if name not in unsupported}
+    values = {name: value for name, value in KNOWN.items() if name != "RELAY_CONFIG"}
     read = Settings.read(values)
 
     shown = f"{read!r} {read} {read.crosstrade!r} {read.secrets} {read.signing_keys!s} {read.warnings}"
+    shown += f" {read.alphapoint!r} {read.autoshares!r}"
     assert "***" in shown
     assert not [secret for secret in secrets_of(values) if secret in shown]
     key = read.signing_keys[0].reveal()
@@ -403,3 +406,86 @@ def test_no_value_is_in_the_report_of_mistakes(wrong: dict[str, str]) -> None:
         told = ""
 
     assert "tests-only" not in told
+
+
+ALPHAPOINT = {
+    "ALPHAPOINT_URL": "https://host.example:8443/AP",
+    "ALPHAPOINT_API_KEY": "tests-only-key",
+    "ALPHAPOINT_API_SECRET": "tests-only-api-secret",
+    "ALPHAPOINT_USER_ID": "7",
+}
+AUTOSHARES = {
+    "AUTOSHARES_URL": "https://api.autoshares.com",
+    "AUTOSHARES_APP_KEY": "tests-only-app-key",
+    "AUTOSHARES_USERNAME": "user",
+    "AUTOSHARES_PASSWORD": "tests-only-password",
+}
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    ("part", "missing"),
+    [
+        pytest.param({name: each for name, each in whole.items() if name != left_out}, left_out, id=left_out)
+        for whole in (ALPHAPOINT, AUTOSHARES)
+        for left_out in whole
+    ],
+)
+def test_half_a_credential_keeps_the_relay_from_starting(part: dict[str, str], missing: str) -> None:
+    """Whoever set a part of a vendor's settings believes it is on: what is missing is said by name."""
+    with pytest.raises(SettingsError) as refused:
+        Settings.read(environ(**part))
+
+    assert any(missing in said for said in refused.value.mistakes)
+
+
+@pytest.mark.promise(10)
+def test_a_vendor_is_on_when_its_credentials_are_there() -> None:
+    """An address alone switches nothing on, and says so; either way to log in at AlphaPoint does."""
+    by_password = {
+        "ALPHAPOINT_URL": ALPHAPOINT["ALPHAPOINT_URL"],
+        "ALPHAPOINT_USERNAME": "user",
+        "ALPHAPOINT_PASSWORD": "tests-only-password",
+    }
+    for part in (ALPHAPOINT, by_password, ALPHAPOINT | by_password):
+        assert Settings.read(environ(**part)).alphapoint is not None
+    assert Settings.read(environ(**AUTOSHARES)).autoshares is not None
+
+    off = Settings.read(environ(ALPHAPOINT_URL=ALPHAPOINT["ALPHAPOINT_URL"]))
+    assert off.alphapoint is None
+    assert any(said.startswith("ALPHAPOINT_URL has no effect") for said in off.warnings)
+
+
+@pytest.mark.promise(9)
+def test_a_secret_of_digits_alone_is_masked_as_a_number_of_its_own() -> None:
+    """A numeric password that comes back is masked; digits of an order's id are not taken for it."""
+    scrubber = Scrubber(Settings.read(environ(**{**AUTOSHARES, "AUTOSHARES_PASSWORD": "12345678"})))
+
+    assert scrubber.scrub_bytes(b'{"error": "bad password 12345678"}') == b'{"error": "bad password ***"}'
+    assert scrubber.scrub_bytes(b'{"OrderId": 9123456781}') == b'{"OrderId": 9123456781}'
+
+
+@pytest.mark.promise(9)
+def test_basic_credentials_are_known_in_the_form_in_which_they_are_sent() -> None:
+    """Name and password as HTTP's Basic joins them are masked wherever they come back."""
+    part = {
+        "ALPHAPOINT_URL": ALPHAPOINT["ALPHAPOINT_URL"],
+        "ALPHAPOINT_USERNAME": "user",
+        "ALPHAPOINT_PASSWORD": "tests-only-password",
+    }
+    encoded = base64.b64encode(b"user:tests-only-password").decode()
+
+    assert Scrubber(Settings.read(environ(**part))).scrub(f"Authorization: Basic {encoded}") == (
+        "Authorization: Basic ***"
+    )
+
+
+@pytest.mark.promise(9)
+def test_a_session_is_a_secret_from_the_moment_it_is_learnt() -> None:
+    """What a log-in brings is masked in answers and in texts; a number alone is left as it is."""
+    scrubber = Scrubber(Settings.read(environ()))
+    scrubber.learn(["a-session-token", "1795271400000"])
+
+    assert scrubber.scrub("APToken: a-session-token") == "APToken: ***"
+    assert scrubber.scrub_bytes(b"a-session-token 1795271400000") == b"*** 1795271400000"
+    assert scrubber.holds("note a-session-token")

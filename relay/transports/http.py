@@ -133,14 +133,16 @@ class HttpTransport:
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=_KEPT_CONNECTIONS, max_retries=0)
         self._alarm = alarm
 
-    def carry(self, call: Call, *, within_s: float, clearance: Clearance) -> Answer:
+    def carry(
+        self, call: Call, *, session: Mapping[str, str], within_s: float, clearance: Clearance
+    ) -> Answer:
         """Carry the call as `relay.transport.Transport` promises."""
         flight = _Flight(clearance)
         _under_way.flight = flight
         self._alarm.after(within_s, flight.cut_off)
         try:
             response = self._adapter.send(
-                self._prepared(call),
+                self._prepared(call, session),
                 stream=True,
                 timeout=(min(CONNECT_S, within_s), within_s),
                 verify=True,
@@ -155,12 +157,13 @@ class HttpTransport:
         return answer
 
     def shown(self, call: Call) -> Mapping[str, object]:
-        """Show the call as it would be sent, with the credential masked."""
-        headers = {**dict.fromkeys(self._credential, "***"), **_content_type(call)}
+        """Show the call as it would be sent, with every credential masked."""
+        secret = dict.fromkeys([*self._credential, *call.headers], "***")
+        headers = {**secret, **_content_type(call)}
         shown: dict[str, object] = {"method": call.method, "url": self._url + call.path, "headers": headers}
         return shown if call.body is None else {**shown, "json": dict(call.body)}
 
-    def _prepared(self, call: Call) -> requests.PreparedRequest:
+    def _prepared(self, call: Call, session: Mapping[str, str]) -> requests.PreparedRequest:
         # By hand: prepare() would decode %2E and fold `..`, and so change which address is meant.
         prepared = requests.PreparedRequest()
         prepared.method = call.method
@@ -170,6 +173,8 @@ class HttpTransport:
                 "Accept": "application/json",
                 "User-Agent": "cancel-relay",
                 **self._credential,
+                **call.headers,
+                **session,
                 **_content_type(call),
             }
         )

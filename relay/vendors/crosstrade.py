@@ -8,19 +8,16 @@ third-party code, [U] not documented.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Generator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NoReturn
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from relay.cancel import Cancel, Scope
 from relay.errors import Gone, Refused, Throttled, Unknown, Unreadable
 from relay.instrument import same_contract
-from relay.vendor import Answer, Call, Created, Order, State
+from relay.reading import NO_NAMES, json_of, segment, wait_ms
+from relay.vendor import Answer, Call, Created, Order, State, Vendor
 from schemas.alert import milliseconds
 
 #: The stable words of a cancel that found no working order (post-cancel-order, newest page).
@@ -28,12 +25,6 @@ _GONE = "not found or already terminal"
 
 #: The documents give no header on 429 [U]; a bucket refilled at 3/s has a call again after this.
 _THROTTLED_MS = 350
-
-#: Milliseconds that a 429 may hold calls back at most: an hour-long hold is a mistake in the header.
-_THROTTLED_MOST_MS = 900_000
-
-#: Seconds, as "5", "0.35" or "1s" [3P].
-_WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
 
 #: NinjaTrader's order states (order_state_definitions, isterminalstate), both spellings seen [3P].
 #: `Unknown` is terminal for NinjaTrader and no evidence for us.
@@ -66,7 +57,7 @@ _YEARS = range(2000, 2099)
 _SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"}
 
 
-class CrossTrade:
+class CrossTrade(Vendor):
     """The four conversations with CrossTrade."""
 
     name = "crosstrade"
@@ -114,11 +105,11 @@ class CrossTrade:
         """List the account's orders that are not over; `activeOnly` [3P] is not relied on."""
         rows = _rows(_read((yield Call("GET", f"{_account(account)}/orders?activeOnly=true"))), "orders")
         orders = [self._order(row, account) for row in rows]
-        return tuple(order for order in orders if order.state not in _OVER)
+        return tuple(order for order in orders if not order.state.over)
 
     def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
         """Cancel one order (post-cancel-order)."""
-        path = f"{_account(account)}/orders/{_segment(order_id)}/cancel"
+        path = f"{_account(account)}/orders/{segment(order_id)}/cancel"
         _read((yield Call("POST", path, {})))
 
     def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
@@ -127,7 +118,7 @@ class CrossTrade:
         The row may show another id than was asked for: NinjaTrader reassigns ids, and CrossTrade
         resolves the first one for the order's whole life (post-cancel-order, newest page).
         """
-        answer = yield Call("GET", f"{_account(account)}/orders/{_segment(order_id)}")
+        answer = yield Call("GET", f"{_account(account)}/orders/{segment(order_id)}")
         try:
             row = _read(answer)
         except Refused as refusal:
@@ -136,9 +127,9 @@ class CrossTrade:
             raise Gone(refusal.words) from refusal
         return self._order(row, account)
 
-    def same_instrument(self, asked: str | int, shown: str) -> bool | None:
+    def same_instrument(self, asked: str | int, shown: Order) -> bool | None:
         """Compare by root and expiry: rows have NinjaTrader's form whatever was asked."""
-        return same_contract(str(asked), shown)
+        return same_contract(str(asked), str(shown.instrument))
 
     def _order(self, row: Mapping[str, Any], account: str | int) -> Order:
         if str(row.get("account", account)).casefold() != str(account).casefold():
@@ -175,22 +166,8 @@ class CrossTrade:
         return Created(milliseconds(moment), zone_is_sure=sure)
 
 
-_NO_NAMES = {"", ".", ".."}
-
-_OVER = {State.CANCELLED, State.FILLED, State.OVER}
-
-
 def _account(account: str | int | None) -> str:
-    return f"/v1/api/accounts/{_segment(account)}"
-
-
-def _segment(value: str | int | None) -> str:
-    """Quote a value so that it stays one part of the path, whatever is in it."""
-    text = str(value or "")
-    if text in _NO_NAMES:
-        message = "a part of the path that no quoting can disarm must not pass the schema"
-        raise AssertionError(message)
-    return quote(text, safe="")
+    return f"/v1/api/accounts/{segment(account)}"
 
 
 def _read(answer: Answer) -> Mapping[str, Any]:
@@ -200,15 +177,15 @@ def _read(answer: Answer) -> Mapping[str, Any]:
     and `error`, or `error` alone (both shapes are documented).
     """
     body = _json(answer)
-    if answer.status == 408:  # noqa: PLR2004 - an HTTP status
+    if answer.status == 408:
         raise Unknown(f"CrossTrade: NinjaTrader is not connected or did not answer (408){_words(body)}")
-    if answer.status == 429:  # noqa: PLR2004 - an HTTP status
+    if answer.status == 429:
         raise Throttled("CrossTrade: rate limit exceeded", _wait_ms(answer, body))
-    if answer.status >= 500:  # noqa: PLR2004 - an HTTP status
+    if answer.status >= 500:
         raise Unknown(f"CrossTrade answered {answer.status}{_words(body)}")
-    if answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+    if answer.status >= 400:
         _refuse(answer, body)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP statuses
+    if not 200 <= answer.status < 300:
         # A redirect is never followed with a credential; the documents have it for wrong addresses.
         raise Refused(f"CrossTrade answered {answer.status}, a redirect: CROSSTRADE_URL is probably wrong")
     if body is None:
@@ -234,22 +211,14 @@ def _words(body: Mapping[str, Any] | None) -> str:
 
 
 def _json(answer: Answer) -> Mapping[str, Any] | None:
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
+    body = json_of(answer)
     return body if isinstance(body, dict) else None
 
 
 def _wait_ms(answer: Answer, body: Mapping[str, Any] | None) -> int:
     """Read how long to wait: the header, else `retryAfter` in the body [3P], else the bucket's pace."""
     in_body = [(body or {}).get(name) for name in ("retryAfter", "retry_after")]
-    said = [answer.headers.get("retry-after"), *in_body]
-    for value in said:
-        found = _WAIT.fullmatch(str(value).strip())
-        if found:
-            return min(max(_THROTTLED_MS, int(Decimal(found[1]) * 1000)), _THROTTLED_MOST_MS)
-    return _THROTTLED_MS
+    return wait_ms(answer.headers.get("retry-after"), *in_body, default_ms=_THROTTLED_MS)
 
 
 def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -275,4 +244,4 @@ def _name(row: Mapping[str, Any], name: str) -> str:
 
 def _is_name(value: object) -> bool:
     """Say whether a value can stand in a path: a whole text, and none that no quoting disarms."""
-    return isinstance(value, str) and value.isprintable() and value not in _NO_NAMES
+    return isinstance(value, str) and value.isprintable() and value not in NO_NAMES

@@ -1,0 +1,60 @@
+"""What reading any vendor's answer takes: JSON, waiting times, and names that stay one part of a path."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from relay.vendor import Answer
+
+#: Milliseconds that a vendor may hold calls back at most: an hour-long hold is a mistake in the header.
+_WAIT_MOST_MS = 900_000
+
+#: Seconds, as "5", "0.35" or "1s".
+_WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
+
+#: What a path takes for itself, however it is quoted.
+NO_NAMES = frozenset({"", ".", ".."})
+
+
+def json_of(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
+    """Read the body, numbers with all their digits; None where it is no JSON."""
+    try:
+        return json.loads(answer.body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+
+
+def folded(row: object) -> dict[str, Any] | None:
+    """Give an object with its keys in small letters; None for anything else."""
+    return {name.casefold(): value for name, value in row.items()} if isinstance(row, dict) else None
+
+
+def whole(value: object) -> int | None:
+    """Read a whole number, also one in quotes or with a fraction of nothing; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def wait_ms(*said: object, default_ms: int) -> int:
+    """Read for how long to hold calls back: the first that is a number of seconds, else the default."""
+    for value in said:
+        found = _WAIT.fullmatch(str(value).strip())
+        if found:
+            return min(max(default_ms, int(Decimal(found[1]) * 1000)), _WAIT_MOST_MS)
+    return default_ms
+
+
+def segment(value: str | int | None) -> str:
+    """Quote a value so that it stays one part of the path, whatever is in it."""
+    text = "" if value is None else str(value)
+    if text in NO_NAMES:
+        message = "a part of the path that no quoting can disarm must not pass the schema"
+        raise AssertionError(message)
+    return quote(text, safe="")

@@ -1,0 +1,151 @@
+"""The session of one credential in this process: opened by one log-in at a time, shared by all threads.
+
+Vendors lock users who log in too often or wrongly. So log-ins take turns across all processes, a
+credential that was refused is left alone for a growing while (`Ledger.turn_to_log_in`), and whoever
+waits for a log-in waits only a moment: the alert comes back later.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from relay import log
+from relay.errors import CredentialRefused, NotSent, Refused, Throttled, VendorError
+from relay.ledger import Ledger
+from relay.settings import Scrubber
+from relay.vendor import Answer, Call, Vendor, held
+
+#: Seconds to wait for another thread's log-in, and for another process's: most take a tenth of that.
+_PATIENCE_S = 1.0
+
+#: The part of a lease that each of the two may take: whoever waits holds a record.
+_LEASE_SHARE = 0.3
+
+#: Seconds between two looks whether another process has ended its log-in.
+_LOOK_EVERY_S = 0.05
+
+#: Milliseconds after which an alert whose log-in came to nothing makes sense to try again.
+_AGAIN_MS = 1_000
+
+#: Characters from which on a header of a log-in is taken for a secret.
+_SECRET_CHARACTERS = 8
+
+#: Carries one call of a log-in, its answer unscrubbed: it holds the session that is asked for.
+Carry = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedIn:
+    """An open session: the headers that make a call one of it, and the number of its log-in."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    number: int
+
+
+class Session:
+    """The one session that a process has with one credential. Nothing is opened before the first use."""
+
+    def __init__(self, vendor: Vendor, credential: str, ledger: Ledger, scrubber: Scrubber) -> None:
+        """Take where to log in, the credential's name in the ledger, and what has to learn its secrets."""
+        self._vendor = vendor
+        self._credential = credential
+        self._ledger = ledger
+        self._scrubber = scrubber
+        self._lock = threading.Lock()
+        self._current: LoggedIn | None = None
+        self._patience_s = min(_PATIENCE_S, ledger.lease_s * _LEASE_SHARE)
+        #: Seconds that `get` or `renewed` may wait at most, beside the log-in's own calls.
+        self.waits_s = 2 * self._patience_s
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether there is a session, as far as is known here."""
+        return self._current is not None
+
+    def get(self, carry: Carry) -> LoggedIn | None:
+        """Give the session, logging in where there is none; None where the vendor has no log-in.
+
+        Raises `CredentialRefused`, `Refused` or `Throttled` where the vendor says so, and `NotSent` for
+        all else that keeps a session from being there: no call of an alert has left then.
+        """
+        return self._current or self._opened(None, carry)
+
+    def renewed(self, ended: LoggedIn, carry: Carry) -> LoggedIn | None:
+        """Give another session than the one that ended, by a log-in where nobody has made one meanwhile."""
+        current = self._current
+        return current if current is not None and current is not ended else self._opened(ended, carry)
+
+    def superseded(self, session: LoggedIn) -> bool:
+        """Say whether another process has logged in since, which may have ended this session."""
+        return self._ledger.log_ins(self._credential) != session.number
+
+    def _opened(self, ended: LoggedIn | None, carry: Carry) -> LoggedIn | None:
+        if not self._lock.acquire(timeout=self._patience_s):
+            raise NotSent(f"a log-in at {self._vendor.name} takes long", tried=False, wait_ms=_AGAIN_MS)
+        try:
+            if self._current is None or self._current is ended:
+                self._current = None
+                self._current = self._log_in(carry)
+            return self._current
+        finally:
+            self._lock.release()
+
+    def _log_in(self, carry: Carry) -> LoggedIn | None:
+        conversation = self._vendor.log_in()
+        if conversation is None:
+            return None
+        self._take_turn()
+        try:
+            headers = held(conversation, self._learning(carry))
+        except CredentialRefused as refused:
+            refused.words = self._scrubber.scrub(refused.words)
+            wait_ms = self._ledger.end_log_in(self._credential, "refused")
+            facts = {"vendor": self._vendor.name, "words": refused.words, "not_again_for_s": wait_ms // 1000}
+            log.say("log_in_refused", facts, logging.WARNING)
+            raise
+        except (Refused, Throttled) as failure:
+            # No word about the credential itself: a wrong address or application, or too many calls.
+            failure.words = self._scrubber.scrub(failure.words)
+            self._ledger.end_log_in(self._credential, "failed")
+            raise
+        except VendorError as failure:
+            self._ledger.end_log_in(self._credential, "failed")
+            words = f"no log-in at {self._vendor.name}: {self._scrubber.scrub(failure.words)}"
+            tried = not isinstance(failure, NotSent) or failure.tried
+            wait_ms = getattr(failure, "wait_ms", None) or _AGAIN_MS
+            raise NotSent(words, tried=tried, wait_ms=wait_ms) from failure
+        self._scrubber.learn(headers.values())
+        number = self._ledger.end_log_in(self._credential, "done")
+        log.say("logged_in", {"vendor": self._vendor.name})
+        return LoggedIn(headers, number)
+
+    def _take_turn(self) -> None:
+        """Wait a moment for the turn to log in; raise `NotSent` where it does not come."""
+        until = time.monotonic() + self._patience_s
+        while True:
+            turn = self._ledger.turn_to_log_in(self._credential)
+            if turn.mine:
+                return
+            if turn.refused:
+                words = (
+                    f"{self._vendor.name} refused the log-in, which rests for {turn.wait_ms // 1000} s: "
+                    "look at the settings, and whether the user is locked"
+                )
+                raise NotSent(words, tried=False, wait_ms=turn.wait_ms)
+            if time.monotonic() >= until:
+                words = f"another log-in at {self._vendor.name} is under way, or has just failed"
+                raise NotSent(words, tried=False, wait_ms=min(turn.wait_ms, _AGAIN_MS))
+            time.sleep(_LOOK_EVERY_S)
+
+    def _learning(self, carry: Carry) -> Carry:
+        """Have the credentials known as secrets before they leave: a signature is as good as a password."""
+
+        def learn_and_carry(call: Call) -> Answer:
+            self._scrubber.learn(each for each in call.headers.values() if len(each) >= _SECRET_CHARACTERS)
+            return carry(call)
+
+        return learn_and_carry
