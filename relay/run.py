@@ -7,14 +7,12 @@ ends.
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.client
 import json
 import os
 import secrets
 import shlex
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -24,15 +22,13 @@ from types import FrameType
 
 from relay.embedded_redis import LOG_FILE, EmbeddedRedis, EmbeddedRedisError
 from relay.lifeline import Kept
+from relay.port import LOOPBACK, PortError, refuse_taken
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.settings import OUR_PREFIXES
 from schemas.settings import SettingsSchema
 
 #: Where the Procfile, `app.py` and this package are.
 ROOT = Path(__file__).parent.parent
-
-#: Where `run` listens: the secret crosses the network unencrypted, so nobody else's machine is asked in.
-HOST = "127.0.0.1"
 
 #: Seconds that web and worker may take until they can take an alert before we call them broken.
 READY_WITHIN = 30.0
@@ -133,7 +129,7 @@ def web_command() -> list[str]:
     """Give the Procfile's web line, which listens on the loopback alone here."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     line = next(line.removeprefix("web: ") for line in lines if line.startswith("web: "))
-    here = line.replace("--bind 0.0.0.0:", f"--bind {HOST}:")
+    here = line.replace("--bind 0.0.0.0:", f"--bind {LOOPBACK}:")
     # By this very Python, whose folder need not be on the PATH; the shell reads ${PORT:-…}, as Heroku's does.
     return ["/bin/sh", "-c", f'exec "$0" -m {here}', sys.executable]
 
@@ -144,25 +140,10 @@ def worker_command() -> list[str]:
 
 
 def _refuse_taken(port: int) -> None:
-    """Look whether somebody listens on the port: gunicorn would share it with another relay unnoticed.
-
-    Both addresses are tried since on macOS a listener on all of them doesn't keep one from being taken.
-    SO_REUSEADDR lets the last run's closed connections not count.
-    """
-    for host in (HOST, ""):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    reason = (
-                        f"Port {port} is taken: end what listens there, or choose another by --port "
-                        '(make run ARGS="--port 9000").'
-                    )
-                else:
-                    reason = f"Port {port} cannot be used ({error.strerror}): choose another by --port."
-                raise CannotRunError(reason) from error
+    try:
+        refuse_taken(port, 'choose another by --port (make run ARGS="--port 9000")')
+    except PortError as error:
+        raise CannotRunError(str(error)) from error
 
 
 def _say_ignored(environ: Mapping[str, str], say: Say) -> None:
@@ -224,7 +205,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_WITHIN)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_WITHIN)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK
@@ -236,7 +217,7 @@ def _ready(port: int) -> bool:
 
 def _manual(port: int, secret: str, broker: str, account: str, instrument: str) -> str:
     """Say what can be done now. Each command is one line that a shell takes as it stands."""
-    webhook, orders = f"http://{HOST}:{port}/webhook", f"{broker}/_sandbox/orders"
+    webhook, orders = f"http://{LOOPBACK}:{port}/webhook", f"{broker}/_sandbox/orders"
     # The id names this run: the same words in another run are another alert.
     here = secrets.token_hex(3)
     alert = {
