@@ -134,8 +134,7 @@ def _sandbox(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _about_stand_ins(started: stand_ins.StandIns, taken: Sequence[str]) -> str:
     """Say what each book holds, and what can be done. Each command is one line for a shell."""
     books = "\n\n".join(
-        f"{broker.name}, {len(broker.orders)} working orders: {broker.holdings}\n"
-        f"  curl {broker.control_url}orders"
+        f"{broker.name}, {len(broker.orders)} working orders: {broker.holdings}\n  curl {broker.book_url}"
         for broker in started.brokers
     )
     trouble = f"{started.brokers[0].control_url}trouble"

@@ -1,6 +1,6 @@
-"""Everything on this machine: Redis, a stand-in broker, web and worker, until Ctrl-C.
+"""Everything on this machine: Redis, the stand-in brokers, web and worker, until Ctrl-C.
 
-The stand-in broker is in this process. The others are processes of their own, which end with it, however it
+The stand-in brokers are in this process. The others are processes of their own, which end with it, however it
 ends.
 """
 
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from relay import stand_ins
 from relay.embedded_redis import LOG_FILE, EmbeddedRedis, EmbeddedRedisError
 from relay.lifeline import Kept
 from relay.port import LOOPBACK, PortError, refuse_taken
-from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.settings import OUR_PREFIXES
 from schemas.settings import SettingsSchema
 
@@ -93,18 +93,15 @@ def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], s
         say(f"Starting Redis, which remembers the alerts (in {folder / 'redis'}) …")
         server = _start_redis(folder)
         ending.callback(server.stop)
-        token, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        say("Starting a stand-in for the broker CrossTrade, with a few working orders …")
-        broker = ending.enter_context(CrossTradeSandbox(token))
-        samples = broker.place_samples()
+        say("Starting stand-ins for CrossTrade, AlphaPoint and Autoshares, with a few working orders each …")
+        # None of the environment's credentials: where a real one is exported, it stays out of this.
+        brokers = ending.enter_context(stand_ins.started(stand_ins.credentials({})))
+        secret = secrets.token_urlsafe(24)
         settings = {
+            **brokers.settings,
             "PORT": str(port),
             "REDIS_URL": server.url,
             "RELAY_SECRET": secret,
-            "CROSSTRADE_TOKEN": token,
-            "CROSSTRADE_URL": broker.url,
-            # The stand-in's order times are UTC, without saying so.
-            "CROSSTRADE_TIMEZONE": "UTC",
         }
         say("Starting the web process and a worker …")
         parts = [_Part("Redis", folder / "redis" / LOG_FILE, lambda: _ended(server.pid))]
@@ -116,8 +113,7 @@ def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], s
             parts.append(_Part(name, log, kept.ended))
         _wait(parts, told, lambda: _ready(port))
         if not told.to_end:
-            order = broker.book.order(samples[0])
-            say(_manual(port, secret, broker.url, order.account, order.instrument))
+            say(_manual(port, secret, brokers))
             logs = f"{folder / 'web.log'} and {folder / 'worker.log'}"
             say("Their log follows." if verbose else f"What web and worker log goes to {logs}.")
             say("Ctrl-C ends all of it.")
@@ -215,23 +211,18 @@ def _ready(port: int) -> bool:
         connection.close()
 
 
-def _manual(port: int, secret: str, broker: str, account: str, instrument: str) -> str:
+def _manual(port: int, secret: str, brokers: stand_ins.StandIns) -> str:
     """Say what can be done now. Each command is one line that a shell takes as it stands."""
-    webhook, orders = f"http://{LOOPBACK}:{port}/webhook", f"{broker}/_sandbox/orders"
+    webhook = f"http://{LOOPBACK}:{port}/webhook"
     # The id names this run: the same words in another run are another alert.
     here = secrets.token_hex(3)
-    alert = {
-        "secret": secret,
-        "action": "cancel",
-        "vendor": "crosstrade",
-        "account": account,
-        "instrument": instrument,
-        "reply_when": "confirmed",
-        "id": f"first-{here}",
-    }
+    broker, *others = brokers.brokers
+    alert = _alert(broker, secret, f"first-{here}")
+    account, instrument = alert["account"], alert["instrument"]
     order = {"account": account, "instrument": instrument, "action": "Buy", "limit_price": "5970.00"}
     # Outside the quotes, so that the shell makes another id of it at each paste.
     again = _curl(webhook, {**alert, "id": f"again-{here}"}).replace(f"again-{here}", "again-'$(date +%s)'")
+    elsewhere = "\n".join(_manual_of(other, webhook, secret, here) for other in others)
     return f"""
 Ready. Alerts go to  {webhook}
 Secret of this run   {secret}
@@ -246,14 +237,39 @@ broker is not asked twice. That is how a charting platform's resent alert ends.
 
 See the broker's order book:
 
-  curl {orders}
+  curl {broker.book_url}
 
 Place a new order there, then cancel it (this line's id has the time in it, so each paste is a new alert):
 
-  {_curl(orders, order)}
+  {_curl(broker.book_url, order)}
   {again}
+{elsewhere}"""
+
+
+def _manual_of(broker: stand_ins.StandIn, webhook: str, secret: str, here: str) -> str:
+    """Say in short what can be done at one more broker."""
+    return f"""
+The same at {broker.name}, and its order book:
+
+  {_curl(webhook, _alert(broker, secret, f"{broker.vendor}-{here}"))}
+  curl {broker.book_url}
 """
 
 
-def _curl(url: str, body: Mapping[str, str]) -> str:
+def _alert(broker: stand_ins.StandIn, secret: str, alert_id: str) -> dict[str, str | int]:
+    """Ask for the cancel of what the broker's first order is one of."""
+    order = broker.orders[0]
+    return {
+        "secret": secret,
+        "action": "cancel",
+        "vendor": broker.vendor,
+        # As the vendor has it: some name their accounts, some number them.
+        "account": int(order.account) if order.account.isdecimal() else order.account,
+        "instrument": order.instrument,
+        "reply_when": "confirmed",
+        "id": alert_id,
+    }
+
+
+def _curl(url: str, body: Mapping[str, str | int]) -> str:
     return f"curl -d {shlex.quote(json.dumps(body))} {url}"

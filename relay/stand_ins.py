@@ -63,6 +63,11 @@ class StandIn:
         return self.name.lower()
 
     @property
+    def book_url(self) -> str:
+        """Give the address that shows its order book, and takes a new order."""
+        return f"{self.control_url}orders"
+
+    @property
     def holdings(self) -> str:
         """Say which instruments its orders are of, account by account."""
         held: dict[str, dict[str, None]] = {}

@@ -80,6 +80,7 @@ def test_a_module_that_nobody_placed_breaks_the_build(copy: Path, stray: str, co
         ("relay/web/__init__.py", "import relay.stand_ins", "Only the command line starts a stand-in broker"),
         ("relay/web/__init__.py", "import relay.embedded_redis", "Only the command line starts a stand-in"),
         ("relay/web/__init__.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
+        ("relay/run.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
         ("relay/cli.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 import requests
 
-from tests.running import START_WITHIN, Process, relay_command, until
+from tests.running import SECRET, START_WITHIN, Process, relay_command, until
 
 #: All that the command prints on standard output, in its order.
 SETTINGS = [
@@ -174,6 +174,17 @@ def test_the_settings_are_complete_and_work(sandbox: Sandbox) -> None:
     assert alphapoint_orders(settings, 7, signed(settings)) == 4
     assert alphapoint_password_is_right(settings)
     assert autoshares_orders(settings, 6303) == 4
+
+
+@pytest.mark.promise(10)
+def test_a_relay_takes_the_settings(sandbox: Sandbox) -> None:
+    """With a Redis and a secret they are all that it needs, and it knows every name among them."""
+    others = {"REDIS_URL": "redis://redis.invalid", "RELAY_SECRET": SECRET}
+
+    ended = relay_command("check", "--settings", environ={**sandbox.settings, **others})
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("The settings hold.\n")
 
 
 @pytest.mark.promise(9, 10)
