@@ -1,4 +1,4 @@
-"""The command line: `python -m relay run`, `worker`, `check`."""
+"""The command line: `python -m relay run`, `sandbox`, `worker`, `check`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 import functools
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from relay import check, log
+from relay import check, log, stand_ins
 from relay.compose import compose
 from relay.errors import SettingsError
+from relay.port import PortError
 from relay.run import CannotRunError, EndedByItselfError, run
 from relay.settings import Settings
 from relay.version import VERSION
@@ -24,28 +26,41 @@ from relay.version import VERSION
 #: Exit statuses: something outside failed; what was typed or set is at fault.
 FAILED, MISTAKEN = 1, 2
 
-COMMANDS = ("run", "worker", "check")
+COMMANDS = ("run", "sandbox", "worker", "check")
 
 _PROG = "python -m relay"
 
 _ABOUT = """\
 Cancel Relay: a charting platform's alert becomes a broker's cancel, once, and proven.
 
-  python -m relay run        try it: everything on this machine, against a stand-in broker
+  python -m relay run        try it: everything on this machine, against stand-in brokers
+  python -m relay sandbox    the stand-in brokers alone, and the settings that point a relay at them
   python -m relay worker     carry on what the web process left open (the Procfile's worker)
   python -m relay check      look at the settings, Redis and the brokers
 
 The web process is started by the Procfile's own line, which needs no command here."""
 
 _RUN = """\
-Start Redis, a stand-in broker with working orders, the web process and a worker, and print a curl line
-that cancels something. No account is needed, and no order leaves this machine. Ctrl-C ends all of it."""
+Start Redis, stand-in brokers with working orders, the web process and a worker, and print curl lines that
+cancel something. No account is needed, and no order leaves this machine. Ctrl-C ends all of it."""
 
 _RUN_EXAMPLES = """\
 examples:
   python -m relay run
   python -m relay run --port 9000 --folder /tmp/second-relay
   python -m relay run --verbose"""
+
+_SANDBOX = """\
+Start stand-ins for CrossTrade, AlphaPoint and Autoshares, with a few working orders each, until Ctrl-C.
+Standard output gets the settings that point a relay at them, one NAME=value a line, and nothing else.
+Credentials of those names are taken from the environment where they are set, else invented. The stand-ins
+listen on this machine alone."""
+
+_SANDBOX_EXAMPLES = """\
+examples:
+  python -m relay sandbox
+  python -m relay sandbox --port 9100 > .env        then, where the relay starts: set -a; . ./.env
+  CROSSTRADE_TOKEN=… python -m relay sandbox        with a token that you know"""
 
 _WORKER = """\
 Retry, read back and take over what is due, until SIGTERM. Needs the same settings as the web process."""
@@ -98,6 +113,45 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
+def _sandbox(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    # Held back until we wait for them: told to end at whatever moment, all of it ends in order.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    credentials = stand_ins.credentials(environ)
+    try:
+        with stand_ins.started(credentials, given.port) as started:
+            settings = sorted(started.settings.items())
+            # In one piece, so that whoever finds a line there finds them all.
+            print("\n".join(f"{name}={shlex.quote(value)}" for name, value in settings), flush=True)
+            print(_about_stand_ins(started, sorted(stand_ins.taken(environ))), file=sys.stderr, flush=True)
+            signal.sigwait(ends)
+    except PortError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return MISTAKEN
+    return 0
+
+
+def _about_stand_ins(started: stand_ins.StandIns, taken: Sequence[str]) -> str:
+    """Say what each book holds, and what can be done. Each command is one line for a shell."""
+    books = "\n\n".join(
+        f"{broker.name}, {len(broker.orders)} working orders: {broker.holdings}\n  curl {broker.book_url}"
+        for broker in started.brokers
+    )
+    trouble = f"{started.brokers[0].control_url}trouble"
+    from_environ = f"Taken from the environment: {', '.join(taken)}.\n" if taken else ""
+    return f"""
+The stand-in brokers serve. What went to standard output points a relay at them.
+{from_environ}
+{books}
+
+Beside each book are switches: /_sandbox/behaviour for how the broker is, /_sandbox/trouble for what goes
+wrong. GET shows them, PUT sets them, and an empty list ends all trouble. One read that fails:
+
+  curl -X PUT -d '[{{"on": "read", "times": 1, "status": 500}}]' {trouble}
+
+Ctrl-C ends all of them."""
+
+
 def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Waited for in a thread: a handler would run in the midst of whatever the worker does, its locks held.
     ends = {signal.SIGTERM, signal.SIGINT}
@@ -148,6 +202,15 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--folder", type=Path, default=Path(".relay"), help="for data and logs (.relay)")
     running.add_argument("--verbose", action="store_true", help="print the log here, not into the folder")
     running.set_defaults(carry_out=_run)
+    standing_in = add(
+        "sandbox", description=_SANDBOX, epilog=_SANDBOX_EXAMPLES, help="the stand-in brokers alone"
+    )
+    standing_in.add_argument(
+        "--port",
+        type=_first_port,
+        help="CrossTrade's; the next two are AlphaPoint's and Autoshares's (free ones)",
+    )
+    standing_in.set_defaults(carry_out=_sandbox)
     working = add("worker", description=_WORKER, epilog=_WORKER_EXAMPLES, help="the worker process")
     working.set_defaults(carry_out=_worker)
     checking = add("check", description=_CHECK, epilog=_CHECK_EXAMPLES, help="what the relay was given")
@@ -160,3 +223,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 2**16:
         raise argparse.ArgumentTypeError(f'"{text}" is no port: write a number from 1 to 65535')
     return int(text)
+
+
+def _first_port(text: str) -> int:
+    """Read the first of the stand-ins' ports: the others need a number, too."""
+    port = _port(text)
+    if port + stand_ins.PORTS > 2**16:
+        highest = 2**16 - stand_ins.PORTS
+        raise argparse.ArgumentTypeError(f'"{text}" leaves no room for {stand_ins.PORTS}: {highest} at most')
+    return port

@@ -1,20 +1,18 @@
-"""Everything on this machine: Redis, a stand-in broker, web and worker, until Ctrl-C.
+"""Everything on this machine: Redis, the stand-in brokers, web and worker, until Ctrl-C.
 
-The stand-in broker is in this process. The others are processes of their own, which end with it, however it
+The stand-in brokers are in this process. The others are processes of their own, which end with it, however it
 ends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.client
 import json
 import os
 import secrets
 import shlex
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -22,17 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from relay import stand_ins
 from relay.embedded_redis import LOG_FILE, EmbeddedRedis, EmbeddedRedisError
 from relay.lifeline import Kept
-from relay.sandbox.crosstrade import CrossTradeSandbox
+from relay.port import LOOPBACK, PortError, refuse_taken
 from relay.settings import OUR_PREFIXES
 from schemas.settings import SettingsSchema
 
 #: Where the Procfile, `app.py` and this package are.
 ROOT = Path(__file__).parent.parent
-
-#: Where `run` listens: the secret crosses the network unencrypted, so nobody else's machine is asked in.
-HOST = "127.0.0.1"
 
 #: Seconds that web and worker may take until they can take an alert before we call them broken.
 READY_WITHIN = 30.0
@@ -97,18 +93,15 @@ def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], s
         say(f"Starting Redis, which remembers the alerts (in {folder / 'redis'}) …")
         server = _start_redis(folder)
         ending.callback(server.stop)
-        token, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        say("Starting a stand-in for the broker CrossTrade, with a few working orders …")
-        broker = ending.enter_context(CrossTradeSandbox(token))
-        samples = broker.place_samples()
+        say("Starting stand-ins for CrossTrade, AlphaPoint and Autoshares, with a few working orders each …")
+        # None of the environment's credentials: where a real one is exported, it stays out of this.
+        brokers = ending.enter_context(stand_ins.started(stand_ins.credentials({})))
+        secret = secrets.token_urlsafe(24)
         settings = {
+            **brokers.settings,
             "PORT": str(port),
             "REDIS_URL": server.url,
             "RELAY_SECRET": secret,
-            "CROSSTRADE_TOKEN": token,
-            "CROSSTRADE_URL": broker.url,
-            # The stand-in's order times are UTC, without saying so.
-            "CROSSTRADE_TIMEZONE": "UTC",
         }
         say("Starting the web process and a worker …")
         parts = [_Part("Redis", folder / "redis" / LOG_FILE, lambda: _ended(server.pid))]
@@ -120,8 +113,7 @@ def run(*, port: int, folder: Path, verbose: bool, environ: Mapping[str, str], s
             parts.append(_Part(name, log, kept.ended))
         _wait(parts, told, lambda: _ready(port))
         if not told.to_end:
-            order = broker.book.order(samples[0])
-            say(_manual(port, secret, broker.url, order.account, order.instrument))
+            say(_manual(port, secret, brokers))
             logs = f"{folder / 'web.log'} and {folder / 'worker.log'}"
             say("Their log follows." if verbose else f"What web and worker log goes to {logs}.")
             say("Ctrl-C ends all of it.")
@@ -133,7 +125,7 @@ def web_command() -> list[str]:
     """Give the Procfile's web line, which listens on the loopback alone here."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     line = next(line.removeprefix("web: ") for line in lines if line.startswith("web: "))
-    here = line.replace("--bind 0.0.0.0:", f"--bind {HOST}:")
+    here = line.replace("--bind 0.0.0.0:", f"--bind {LOOPBACK}:")
     # By this very Python, whose folder need not be on the PATH; the shell reads ${PORT:-…}, as Heroku's does.
     return ["/bin/sh", "-c", f'exec "$0" -m {here}', sys.executable]
 
@@ -144,25 +136,10 @@ def worker_command() -> list[str]:
 
 
 def _refuse_taken(port: int) -> None:
-    """Look whether somebody listens on the port: gunicorn would share it with another relay unnoticed.
-
-    Both addresses are tried since on macOS a listener on all of them doesn't keep one from being taken.
-    SO_REUSEADDR lets the last run's closed connections not count.
-    """
-    for host in (HOST, ""):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    reason = (
-                        f"Port {port} is taken: end what listens there, or choose another by --port "
-                        '(make run ARGS="--port 9000").'
-                    )
-                else:
-                    reason = f"Port {port} cannot be used ({error.strerror}): choose another by --port."
-                raise CannotRunError(reason) from error
+    try:
+        refuse_taken(port, 'choose another by --port (make run ARGS="--port 9000")')
+    except PortError as error:
+        raise CannotRunError(str(error)) from error
 
 
 def _say_ignored(environ: Mapping[str, str], say: Say) -> None:
@@ -224,7 +201,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_WITHIN)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_WITHIN)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK
@@ -234,23 +211,18 @@ def _ready(port: int) -> bool:
         connection.close()
 
 
-def _manual(port: int, secret: str, broker: str, account: str, instrument: str) -> str:
+def _manual(port: int, secret: str, brokers: stand_ins.StandIns) -> str:
     """Say what can be done now. Each command is one line that a shell takes as it stands."""
-    webhook, orders = f"http://{HOST}:{port}/webhook", f"{broker}/_sandbox/orders"
+    webhook = f"http://{LOOPBACK}:{port}/webhook"
     # The id names this run: the same words in another run are another alert.
     here = secrets.token_hex(3)
-    alert = {
-        "secret": secret,
-        "action": "cancel",
-        "vendor": "crosstrade",
-        "account": account,
-        "instrument": instrument,
-        "reply_when": "confirmed",
-        "id": f"first-{here}",
-    }
+    broker, *others = brokers.brokers
+    alert = _alert(broker, secret, f"first-{here}")
+    account, instrument = alert["account"], alert["instrument"]
     order = {"account": account, "instrument": instrument, "action": "Buy", "limit_price": "5970.00"}
     # Outside the quotes, so that the shell makes another id of it at each paste.
     again = _curl(webhook, {**alert, "id": f"again-{here}"}).replace(f"again-{here}", "again-'$(date +%s)'")
+    elsewhere = "\n".join(_manual_of(other, webhook, secret, here) for other in others)
     return f"""
 Ready. Alerts go to  {webhook}
 Secret of this run   {secret}
@@ -265,14 +237,39 @@ broker is not asked twice. That is how a charting platform's resent alert ends.
 
 See the broker's order book:
 
-  curl {orders}
+  curl {broker.book_url}
 
 Place a new order there, then cancel it (this line's id has the time in it, so each paste is a new alert):
 
-  {_curl(orders, order)}
+  {_curl(broker.book_url, order)}
   {again}
+{elsewhere}"""
+
+
+def _manual_of(broker: stand_ins.StandIn, webhook: str, secret: str, here: str) -> str:
+    """Say in short what can be done at one more broker."""
+    return f"""
+The same at {broker.name}, and its order book:
+
+  {_curl(webhook, _alert(broker, secret, f"{broker.vendor}-{here}"))}
+  curl {broker.book_url}
 """
 
 
-def _curl(url: str, body: Mapping[str, str]) -> str:
+def _alert(broker: stand_ins.StandIn, secret: str, alert_id: str) -> dict[str, str | int]:
+    """Ask for the cancel of what the broker's first order is one of."""
+    order = broker.orders[0]
+    return {
+        "secret": secret,
+        "action": "cancel",
+        "vendor": broker.vendor,
+        # As the vendor has it: some name their accounts, some number them.
+        "account": int(order.account) if order.account.isdecimal() else order.account,
+        "instrument": order.instrument,
+        "reply_when": "confirmed",
+        "id": alert_id,
+    }
+
+
+def _curl(url: str, body: Mapping[str, str | int]) -> str:
     return f"curl -d {shlex.quote(json.dumps(body))} {url}"

@@ -208,6 +208,15 @@ def worker(environ: Mapping[str, str]) -> Process:
     return Process("worker", {"RELAY_SECRET": SECRET, **environ})
 
 
+def relay_command(*words: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with this environment alone."""
+    command = [sys.executable, "-m", "relay", *words]
+    environ = {"PATH": os.environ.get("PATH", os.defpath), **environ}
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
 def words(line: str) -> list[str]:
     """Split a command line as a shell does."""
     return shlex.split(line)

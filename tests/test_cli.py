@@ -1,18 +1,14 @@
 """The command line, and what an operator's mistakes come to."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeSandbox
-from tests.running import ROOT, SECRET, TOKEN, Process, free_port, until, worker
+from tests.running import SECRET, TOKEN, Process, free_port, relay_command, until, worker
 
 #: Every mistake that the report has to name, and a text of each that it must not tell.
 MISTAKES = {
@@ -21,15 +17,6 @@ MISTAKES = {
     "CROSSTRADE_TOKEN": TOKEN,
     "CROSSTRADE_URL": "http://broker.example",
 }
-
-
-def relay_command(*words: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with this environment alone."""
-    command = [sys.executable, "-m", "relay", *words]
-    environ = {"PATH": os.environ.get("PATH", os.defpath), **environ}
-    return subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 def check_report(text: str) -> None:
@@ -165,9 +152,10 @@ def test_the_worker_waits_for_a_redis_that_is_away(environ: dict[str, str], tmp_
     ("words", "said"),
     [
         (("rnu",), 'there is no command "rnu": did you mean run.'),
-        (("dance",), 'there is no command "dance": there are run, worker, check.'),
+        (("dance",), 'there is no command "dance": there are run, sandbox, worker, check.'),
         (("run", "--port", "0"), '"0" is no port: write a number from 1 to 65535.'),
         (("run", "--port", "http"), '"http" is no port'),
+        (("sandbox", "--port", "65534"), '"65534" leaves no room for 3: 65533 at most.'),
         (("check", "--setings"), "unrecognized arguments: --setings."),
         ((), "usage: python -m relay"),
     ],
@@ -213,7 +201,7 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise(10)
-@pytest.mark.parametrize("words", [("run",), ("worker",), ("check",)])
+@pytest.mark.parametrize("words", [("run",), ("sandbox",), ("worker",), ("check",)])
 def test_every_command_shows_how_it_is_used(words: tuple[str, ...]) -> None:
     """Help needs no settings, and has examples."""
     ended = relay_command(*words, "--help", environ={})

@@ -76,7 +76,12 @@ def test_a_module_that_nobody_placed_breaks_the_build(copy: Path, stray: str, co
         ("relay/embedded_redis.py", "import relay.errors", ONE_WAY),
         ("relay/sandbox/__init__.py", "import relay.errors", ONE_WAY),
         ("relay/sandbox/__init__.py", "import schemas", "Stand-ins know none of our schemas"),
-        ("relay/web/__init__.py", "import relay.sandbox", "Only the command line starts a stand-in broker"),
+        ("relay/stand_ins.py", "import schemas", "Stand-ins know none of our schemas"),
+        ("relay/web/__init__.py", "import relay.stand_ins", "Only the command line starts a stand-in broker"),
+        ("relay/web/__init__.py", "import relay.embedded_redis", "Only the command line starts a stand-in"),
+        ("relay/web/__init__.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
+        ("relay/run.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
+        ("relay/cli.py", "import relay.sandbox", "Stand-in brokers are started in one place"),
     ],
 )
 def test_an_import_against_the_direction_breaks_the_build(

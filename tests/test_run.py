@@ -143,7 +143,7 @@ def test_the_printed_line_cancels_at_the_broker(running: Run, tmp_path: Path) ->
 @pytest.mark.promise(2, 10)
 def test_a_second_paste_and_another_try(running: Run, tmp_path: Path) -> None:
     """The same line again is a duplicate, told beforehand; the lines for another try cancel a new order."""
-    cancel, _, place, again = running.lines()
+    cancel, _, place, again, *_ = running.lines()
     first = paste(cancel, tmp_path)
 
     second = paste(cancel, tmp_path)
@@ -157,6 +157,30 @@ def test_a_second_paste_and_another_try(running: Run, tmp_path: Path) -> None:
     assert not third["duplicate"]
     assert third["status"] == "confirmed"
     assert [order["order_id"] for order in third["cancels"][0]["orders"]] == [placed["id"]]
+
+
+@pytest.mark.promise(5, 10)
+def test_the_other_brokers_lines_cancel_there(running: Run, tmp_path: Path) -> None:
+    """Each is confirmed, and that broker's own book says the same; what was not meant is untouched."""
+    lines = running.lines()[4:]
+    targets = {"alphapoint": (7, "BTCCAD"), "autoshares": (6303, "AAPL")}
+    for (vendor, (account, instrument)), cancel, book in zip(
+        targets.items(), lines[::2], lines[1::2], strict=True
+    ):
+        assert f'"vendor": "{vendor}", "account": {account}, "instrument": "{instrument}"' in cancel
+        before = paste(book, tmp_path)["orders"]
+        meant = {
+            order["number"]
+            for order in before
+            if (order["account"], order["instrument"]) == (str(account), instrument)
+        }
+
+        answer = paste(cancel, tmp_path)
+
+        assert answer["status"] == "confirmed", answer
+        assert answer["summary"]["cancelled"] == len(meant)
+        after = paste(book, tmp_path)["orders"]
+        assert {order["number"] for order in after if order["state"] == "Canceled"} == meant
 
 
 @pytest.mark.promise(9)
@@ -266,14 +290,14 @@ def test_settings_of_ones_own_do_not_leak_in(tmp_path: Path) -> None:
         "CROSSTRADE_TOKEN": "exported-token",
         "CROSSTRADE_URL": "https://broker.invalid",
         "REDIS_URL": "redis://redis.invalid:6379/0",
+        "ALPHAPOINT_API_KEY": "exported-key",
+        "AUTOSHARES_PASSWORD": "exported-password",
     }
     with Run(tmp_path / "relay", environ=mine) as running:
         assert paste(curl_line(running.text), tmp_path)["status"] == "confirmed"
 
-    assert (
-        "Ignored, since this run makes settings of its own: CROSSTRADE_TOKEN, CROSSTRADE_URL, REDIS_URL"
-        in (running.text)
-    )
+    ignored = ", ".join(sorted(mine))
+    assert f"Ignored, since this run makes settings of its own: {ignored}." in running.text
     for name, value in mine.items():
         assert name in running.text
         assert value not in running.text
