@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from relay import log
 from relay.alarm import Alarm
 from relay.budget import Budget
-from relay.errors import NotSent, RelayError, Throttled, Unknown, VendorError
+from relay.errors import NotSent, Refused, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
 from relay.session import LoggedIn, Session
 from relay.settings import Scrubber
@@ -58,13 +58,6 @@ class KeptAnswers:
         if call.keep_s:
             with self._lock:
                 self._kept[call.path] = (time.monotonic() + call.keep_s, answer)
-
-    def forget(self) -> bool:
-        """Ask for everything anew from now on; say whether there was anything."""
-        with self._lock:
-            had_any = bool(self._kept)
-            self._kept.clear()
-        return had_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +102,42 @@ class Conversations:
         """
 
         def carry(call: Call) -> Answer:
-            kept = self._line.kept.get(call)
-            if kept is not None:
-                return kept
-            answer = self._exchanged(call, urgent=urgent, patience_s=patience_s, clearance=clearance)
-            self._line.kept.keep(call, answer)
+            return self._exchanged(call, urgent=urgent, patience_s=patience_s, clearance=clearance)
+
+        return self._hold(conversation, carry)
+
+    def hold_kept(self, conversation: Callable[[], Generator[Call, Answer, T]]) -> T:
+        """Hold a conversation with answers that others had a while ago, where they still serve.
+
+        What is refused because of such an answer is asked anew: an instrument may be younger than it. An
+        answer is kept only when the conversation came to its end with it.
+        """
+        kept: list[Call] = []
+        fresh: list[tuple[Call, Answer]] = []
+
+        def carry(call: Call) -> Answer:
+            answer = self._line.kept.get(call)
+            if answer is not None:
+                kept.append(call)
+                return answer
+            return ask(call)
+
+        def ask(call: Call) -> Answer:
+            answer = self._exchanged(call, urgent=True, patience_s=0.0, clearance=None)
+            fresh.append((call, answer))
             return answer
 
+        try:
+            result = self._hold(conversation(), carry)
+        except Refused:
+            if not kept:
+                raise
+            result = self._hold(conversation(), ask)
+        for call, answer in fresh:
+            self._line.kept.keep(call, answer)
+        return result
+
+    def _hold(self, conversation: Generator[Call, Answer, T], carry: Callable[[Call], Answer]) -> T:
         try:
             return held(conversation, carry)
         except Throttled as throttled:

@@ -10,7 +10,7 @@ no bulk call can be sent twice; what may have left is read back, never repeated 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 from relay.cancel import Cancel, Scope
 from relay.conclude import (
@@ -28,7 +28,7 @@ from relay.ledger import Held
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
 from relay.prove import Prover
 from relay.survey import Survey
-from relay.vendor import Order
+from relay.vendor import Answer, Call, Order
 
 #: Milliseconds after its arrival, and after its timestamp, in which a bulk call may start.
 FRESH_MS = 1_000
@@ -98,6 +98,7 @@ class Delivery:
         except Refused as failure:
             if not progress.started:
                 progress.attempts += 1
+                progress.orders = []  # what a list showed was asked for by nobody
                 progress.end(Status.REJECTED, failure.words)
                 return
             progress.reason = failure.words
@@ -163,18 +164,12 @@ class Delivery:
 
     def _find_meaning(self) -> None:
         """Have the vendor's own id for an instrument that is named; raise `Refused` where there is none."""
-        for _ in range(2):
-            conversation = self._vendor.meaning(self._cancel)
-            if conversation is None:
-                return
-            try:
-                self._meant = self._talk.hold(conversation, urgent=True)
-            except Refused:
-                # What was kept may be older than the instrument.
-                if not self._line.kept.forget():
-                    raise
-            else:
-                return
+        if self._vendor.meaning(self._cancel) is not None:
+            self._meant = self._talk.hold_kept(self._meaning)
+
+    def _meaning(self) -> Generator[Call, Answer, Cancel]:
+        conversation = self._vendor.meaning(self._cancel)
+        return self._cancel if conversation is None else (yield from conversation)
 
     def _bulk_cancels(self) -> tuple[Cancel, ...]:
         """Give the bulk calls that express the cancel, one or one for each account; none where none does."""
@@ -222,15 +217,16 @@ class Delivery:
 
         Raises the first of what vendors said against one, once each had its turn.
         """
-        in_time, names_them = False, self._vendor.names_its_orders(self._cancel)
-        if names_them:
+        if self._vendor.names_its_orders(self._cancel):
             # Its answer tells what was there, if it comes: where it is slow, a list is taken meanwhile.
-            survey = Survey(self._keep_what_is_there)
+            survey, listed = Survey(self._keep_what_is_there), None
             self._line.alarm.after(_SLOW_S, survey.start)
         else:
             survey = Survey(self._survey)
             survey.start()
-            in_time = survey.result(_HEAD_START_S) is not None
+            listed = survey.result(_HEAD_START_S)
+            if listed is not None:
+                self._note_what_is_there(listed)
         taken: list[Cancel] = []
         failures: list[VendorError] = []
         try:
@@ -245,9 +241,7 @@ class Delivery:
                 survey.result(self._left_to_tell_s())
         finally:
             survey.call_off()
-            if not names_them:
-                listed = survey.result(self._left_to_tell_s())
-                self._surveyed(listed, taken, in_time=in_time)
+            self._note_what_was_taken(taken, known=listed is not None)
         if failures:
             raise failures[0]
 
@@ -281,22 +275,30 @@ class Delivery:
             self._progress.was_there = [[order.account, order.order_id] for order in orders]
             self._held.save()
 
-    def _surveyed(self, listed: tuple[Order, ...] | None, taken: Iterable[Cancel], *, in_time: bool) -> None:
-        """Keep the list that was taken beside bulk calls: without it nothing could be proven.
+    def _note_what_is_there(self, listed: tuple[Order, ...]) -> None:
+        """Note the list that was taken beside a bulk call, before it leaves: whoever takes over finds it."""
+        self._progress.was_there = [[order.account, order.order_id] for order in listed]
+        for order in listed:
+            self._take_in(order)
+        self._held.save()
 
-        One that was not there before the send may lack what the call has cancelled meanwhile.
+    def _note_what_was_taken(self, taken: Iterable[Cancel], *, known: bool) -> None:
+        """Note that bulk calls which name no orders were taken: each order that was meant was asked for.
+
+        `known`: a list from before them tells which those are. One from after may lack what they have
+        cancelled meanwhile.
         """
         progress = self._progress
-        if listed is None or not in_time:
+        if self._vendor.names_its_orders(self._cancel):
+            return
+        if not known:
             # What the call cancelled cannot be known any more; what still works can.
             progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
             return
-        progress.was_there = [[order.account, order.order_id] for order in listed]
         accounts = [each.account for each in taken]
-        for order in listed:
-            # Of what the vendor took, every order that the alert means was asked for.
-            if (None in accounts or order.account in accounts) and self._take_in(order) is Verdict.MEANT:
-                progress.orders[-1].outcome, progress.orders[-1].asks = Outcome.REQUESTED, 1
+        for order in progress.orders:
+            if order.outcome is Outcome.PENDING and (None in accounts or order.account in accounts):
+                order.outcome, order.asks = Outcome.REQUESTED, 1
 
     def _list_and_ask(self) -> None:
         """List what works, take in what the alert means, and ask for it by id."""

@@ -114,8 +114,12 @@ class Autoshares(Vendor):
         raise AssertionError(f"Autoshares has no call for {cancel.words()}")
 
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
-        """List the accounts of the user who logged in (`@me`)."""
-        rows = _rows(_body((yield Call("GET", f"{self._base}/users/@me/accounts"))))
+        """List the user's accounts: `@me` for a user is documented for `info`, and may not do here [I]."""
+        answer = yield Call("GET", f"{self._base}/users/@me/accounts")
+        if answer.status in {400, 404, 422}:
+            user = folded(_body((yield Call("GET", f"{self._base}/users/@me/info")))) or {}
+            answer = yield Call("GET", f"{self._base}/users/{_id(user, 'userid')}/accounts")
+        rows = _rows(_body(answer))
         if not rows:
             raise Unreadable("Autoshares lists no account")
         return tuple(_id(row, "id") for row in rows)
@@ -280,7 +284,7 @@ def _body(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
 
 def _check(answer: Answer) -> None:
     """Let a 200 or 204 pass; raise what any other answer means. Errors may have JSON, text or no body."""
-    status, words = answer.status, _words(folded(json_of(answer)) or {})
+    status, words = answer.status, _words(folded(json_of(answer)) or _as_text(answer))
     if status in {200, 204}:
         return
     said = f"Autoshares answered {status}{words}"
@@ -301,6 +305,12 @@ def _check(answer: Answer) -> None:
     if 200 <= status < 300:
         raise Unreadable(f"{said}, which is not documented")
     raise Refused(f"{said} ({why})")
+
+
+def _as_text(answer: Answer) -> Mapping[str, Any]:
+    """Take a body that is plain text for the vendor's words; a page of HTML says nothing to a trader."""
+    text = answer.body.decode("utf-8", "replace").strip()
+    return {} if text.startswith(("<", "{", "[")) else {"message": text}
 
 
 def _words(said: Mapping[str, Any]) -> str:
