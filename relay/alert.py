@@ -33,6 +33,7 @@ class Alert:
     timestamp_ms: int | None = None
     id: str | None = None
     max_age_ms: int | None = None
+    delay_ms: int = 0
     reply_when: ReplyWhen = ReplyWhen.REQUESTED
     dry_run: bool = False
     must_exist: bool = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from relay import log
 from relay.alarm import Alarm
+from relay.breaker import Breaker
 from relay.budget import Budget, Rate, Window
 from relay.converse import Line
 from relay.lane import Lanes
@@ -79,6 +80,7 @@ def _line(way: _Way, ledger: Ledger, scrubber: Scrubber) -> Line:
         way.budget,
         Session(way.vendor, way.budget.credential, ledger, scrubber),
         alarm,
+        Breaker(way.vendor.name),
     )
 
 

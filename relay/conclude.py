@@ -49,6 +49,8 @@ def conclude(cancel: Cancel, progress: Progress, *, read_back: bool) -> bool:
 
 def end_if_out_of_time(record: Record, progress: Progress, now_ms: int) -> bool:
     """End a cancel whose time is over; say whether it has ended."""
+    if progress.status is Status.SCHEDULED and now_ms < record.starts_ms:
+        return False
     if not progress.started and now_ms > record.act_until_ms:
         run_out(progress)
     elif now_ms > record.read_until_ms:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from relay import log
 from relay.alarm import Alarm
+from relay.breaker import Breaker
 from relay.budget import Budget
 from relay.errors import NotSent, Refused, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
@@ -69,6 +70,7 @@ class Line:
     budget: Budget
     session: Session
     alarm: Alarm
+    breaker: Breaker
     lists: SharedLists = field(default_factory=SharedLists)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
 
@@ -195,11 +197,16 @@ class Conversations:
         return session.get(carry)
 
     def _carry(self, call: Call, session: Mapping[str, str], clearance: Clearance | None) -> Answer:
+        connected = False
+
         def cleared() -> None:
+            nonlocal connected
+            connected = True
             self._held.clearance()
             if clearance is not None:
                 clearance()
 
+        self._line.breaker.admit()
         self._held.keep(self._call_s + _SETTLE_S)
         began = time.monotonic()
         status: int | None = None
@@ -212,8 +219,11 @@ class Conversations:
                 clearance=cleared,
             )
             status = answer.status
+            self._line.breaker.answered()
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
+            if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not connected):
+                self._line.breaker.failed()
             raise
         finally:
             ms = round((time.monotonic() - began) * 1000, 1)

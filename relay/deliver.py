@@ -23,10 +23,11 @@ from relay.conclude import (
 )
 from relay.converse import Conversations, Line
 from relay.errors import NotSent, Refused, Throttled, Unknown, Unreadable, VendorError
-from relay.evidence import UNCERTAIN_MS, Verdict, judge
+from relay.evidence import Verdict, judge
 from relay.ledger import Held
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
 from relay.prove import Prover
+from relay.record import UNCERTAIN_MS
 from relay.survey import Survey
 from relay.vendor import Answer, Call, Order
 
@@ -44,6 +45,9 @@ _MANY_ACCOUNTS_S = 20.0
 
 #: Seconds after which a bulk call counts as slow: most are answered by then, and cost no second call.
 _SLOW_S = 0.4
+
+#: Milliseconds after which a list that could not be had while an alert waits for its time is asked for again.
+_LOOK_AHEAD_AGAIN_MS = 300
 
 #: Milliseconds to the first look after a send; doubled each time, up to the longest.
 FIRST_LOOK_MS = 150
@@ -80,6 +84,8 @@ class Delivery:
 
     def taken_over(self) -> None:
         """Note that the last holder died or was paused: what it was about to send may have left."""
+        if self._progress.status is Status.SCHEDULED:
+            return  # only a list can have been asked for
         self._progress.started = True
         self._progress.attempts = max(1, self._progress.attempts)
         if self._progress.sent is Sent.NO:
@@ -92,7 +98,13 @@ class Delivery:
         progress = self._progress
         if end_if_out_of_time(self._held.record, progress, self._held.now_ms()):
             return
+        if progress.status is Status.SCHEDULED:
+            if self._held.now_ms() < self._held.record.starts_ms:
+                self._look_ahead()
+                return
+            progress.status, progress.looks = Status.IN_PROGRESS, 0
         wait_ms: int | None = None
+        failed = True
         try:
             step()
         except Refused as failure:
@@ -110,20 +122,47 @@ class Delivery:
             ):
                 wait_ms = None  # what was asked for is read back meanwhile
         else:
+            failed = False
             progress.reason = next((each.reason for each in progress.orders if not each.outcome.over), None)
         progress.attempts += int(self._tried or self._prover.asked)
         if not conclude(self._cancel, progress, read_back=self._read_back):
-            self._come_back(wait_ms)
+            self._come_back(wait_ms, failed=failed)
+
+    def _look_ahead(self) -> None:
+        """Take the list that tells what an alert with a delay means, while it waits for its time.
+
+        A list that cannot be had is tried again as long as it tells anything; then the orders' own times
+        have to do.
+        """
+        progress, record = self._progress, self._held.record
+        progress.due_ms = record.starts_ms
+        if progress.was_there is not None or self._cancel.scope is Scope.ORDER:
+            return
+        try:
+            listed, missing = self._working(beside_a_send=True)
+        except VendorError as failure:
+            listed, missing = (), failure
+        if not self._tells_what_was_there():
+            return
+        if missing is None:
+            progress.was_there = [[order.account, order.order_id] for order in listed]
+        else:
+            progress.due_ms = min(record.starts_ms, self._held.now_ms() + _LOOK_AHEAD_AGAIN_MS)
 
     def _count_as_tried(self, failure: VendorError) -> None:
         """Count a call that went wrong as a try, unless nothing reached for the vendor."""
         self._tried = self._tried or not isinstance(failure, NotSent) or failure.tried
 
-    def _come_back(self, wait_ms: int | None) -> None:
-        """Say when to visit next: after what the vendor asked for, else with back-off and jitter."""
+    def _come_back(self, wait_ms: int | None, *, failed: bool) -> None:
+        """Say when to visit next: after what the vendor asked for, else with back-off and jitter.
+
+        What failed comes back anywhere in its pause, so that those which failed together don't come back
+        together; a look keeps to its time.
+        """
         progress, record = self._progress, self._held.record
         pause_ms = min(_LONGEST_LOOK_MS, FIRST_LOOK_MS << min(progress.looks, 10))
-        pause_ms = int(pause_ms * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, no secret
+        least = 0.0 if failed else 0.7
+        pause_ms = int(pause_ms * random.uniform(least, 2.0 - least))  # noqa: S311 - jitter, no secret
         progress.looks += 1
         now_ms = self._held.now_ms()
         end_ms = record.read_until_ms if progress.started else record.act_until_ms
@@ -199,11 +238,16 @@ class Delivery:
 
     def _left_to_tell_s(self) -> float:
         """Give the seconds for which a list can still tell what was there."""
-        return max(0, self._held.record.received_ms + UNCERTAIN_MS - self._held.now_ms()) / 1000
+        return max(0, self._told_until_ms - self._held.now_ms()) / 1000
 
     def _tells_what_was_there(self) -> bool:
         """Say whether a list that is answered now can show nothing that was placed long after the alert."""
-        return self._held.now_ms() - self._held.record.received_ms <= UNCERTAIN_MS
+        return self._held.now_ms() <= self._told_until_ms
+
+    @property
+    def _told_until_ms(self) -> int:
+        """Give the moment until which a list tells what the alert means, as far as time can tell it."""
+        return self._held.record.doubt_ms[1] + (UNCERTAIN_MS if self._held.record.alert.delay_ms else 0)
 
     def _named(self) -> OrderOutcome:
         """Give the order that the alert names."""
@@ -357,7 +401,7 @@ class Delivery:
             self._meant,
             self._progress,
             order,
-            received_ms=self._held.record.received_ms,
+            doubt_ms=self._held.record.doubt_ms,
             same_instrument=self._vendor.same_instrument,
         )
         if verdict in {Verdict.NOT_MEANT, Verdict.NEWER}:

@@ -7,6 +7,7 @@ RelayError
 │   ├── Forbidden           403
 │   ├── HttpsRequired       403
 │   ├── NotFound            404
+│   ├── Conflict            409
 │   ├── BodyTooLarge        413
 │   ├── InvalidAlert        422, with the fields at fault
 │   ├── StaleAlert          422
@@ -86,6 +87,12 @@ class NotFound(Refusal):
     """There is no such record, or it is another sender's."""
 
     problem, title, status = "not-found", "Not found", 404
+
+
+class Conflict(Refusal):
+    """The record is not in the state that the request is about."""
+
+    problem, title, status = "conflict", "Not as it stands", 409
 
 
 class BodyTooLarge(Refusal):

@@ -13,9 +13,6 @@ from relay.cancel import Cancel, Scope
 from relay.outcome import Progress
 from relay.vendor import Order
 
-#: Milliseconds around the alert in which a vendor's creation time decides nothing: clocks differ.
-UNCERTAIN_MS = 2_000
-
 
 class Verdict(StrEnum):
     """Whether a working order is one of those that the alert means."""
@@ -31,13 +28,13 @@ def judge(
     progress: Progress,
     order: Order,
     *,
-    received_ms: int,
+    doubt_ms: tuple[int, int],
     same_instrument: Callable[[str | int, Order], bool | None],
 ) -> tuple[Verdict, str | None]:
     """Say whether the alert means a working order; for UNTOLD, why nothing can tell.
 
     An order that the alert names by the trader's own id is meant, unless its time says that it is a
-    newer one of that id.
+    newer one of that id. `doubt_ms` is `Record.doubt_ms`.
     """
     aimed, why = _aimed_at(cancel, order, same_instrument)
     if aimed is not None and not aimed:
@@ -45,9 +42,9 @@ def judge(
     there: bool | None
     when: str | None
     if cancel.scope is Scope.CLIENT_ORDER:
-        there, when = not _is_newer(progress, order, received_ms), None
+        there, when = not _is_newer(progress, order, doubt_ms), None
     else:
-        there, when = _was_there(progress, order, received_ms)
+        there, when = _was_there(progress, order, doubt_ms)
     if there is not None and not there:
         return (Verdict.NEWER if aimed else Verdict.NOT_MEANT), None
     if aimed and there:
@@ -87,26 +84,27 @@ def _told(asked: str | int | None, shown: str | int | None) -> bool | None:
     return None if shown is None else asked == shown
 
 
-def _is_newer(progress: Progress, order: Order, received_ms: int) -> bool:
+def _is_newer(progress: Progress, order: Order, doubt_ms: tuple[int, int]) -> bool:
     """Say whether an order was surely placed after the alert."""
     if [order.account, order.order_id] in (progress.was_there or []):
         return False
-    return order.created is not None and order.created.ms > received_ms + UNCERTAIN_MS
+    return order.created is not None and order.created.ms > doubt_ms[1]
 
 
-def _was_there(progress: Progress, order: Order, received_ms: int) -> tuple[bool | None, str | None]:
+def _was_there(progress: Progress, order: Order, doubt_ms: tuple[int, int]) -> tuple[bool | None, str | None]:
     """Say whether the order was there when the alert came."""
+    before_ms, after_ms = doubt_ms
     listed = progress.was_there
     if listed is not None and [order.account, order.order_id] in listed:
         return True, None
     created = order.created
-    if created is not None and created.ms < received_ms - UNCERTAIN_MS:
+    if created is not None and created.ms < before_ms:
         # A time that moves when an order is changed only moves forward: before the alert, it still proves.
         sure = listed is None or created.zone_is_sure
         return (True, None) if sure else (None, _ZONE)
     if listed is not None:
         return False, None
-    if created is not None and created.ms > received_ms + UNCERTAIN_MS:
+    if created is not None and created.ms > after_ms:
         return False, None  # or an order that was changed since: a warning names it either way
     return None, "whether it was placed before or after the alert cannot be told"
 

@@ -22,9 +22,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from relay import log
+from relay import log, notify
 from relay.budget import Budget, Rate, Window
 from relay.errors import LeaseEnded, NotReady
+from relay.notice import Notice
 from relay.record import Record
 from relay.settings import Settings
 
@@ -63,6 +64,11 @@ _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
 _DUE = _PREFIX + "due"
 _INDEX = _PREFIX + "alerts"
+
+_NOTICES = _PREFIX + "notices"
+
+#: Notices kept that nobody has taken: where nobody is told, they must not fill Redis.
+_NOTICES_KEPT = 1_000
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -110,7 +116,7 @@ class Claimed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim, at `now_ms`: the record in hand, the first one's record, or the age."""
+    """The answer to a claim, at `now_ms`: the record in hand, or one that waits; the first; or the age."""
 
     result: Claimed
     now_ms: int
@@ -173,12 +179,18 @@ class Held:
     def settle(self) -> None:
         """Write what is known, and let go: due again, or ended."""
         with self._lock:
-            due_ms = self.record.due_ms
+            now_ms, due_ms = self.now_ms(), self.record.due_ms
+            warn_after_ms = self._ledger.warn_after_ms
             if due_ms is None:
-                self.record.ended_ms = self.now_ms()
+                if self.record.ended_ms is None:
+                    self.record.ended_ms = now_ms
+                    notify.tell(self.record, now_ms, warn_after_ms)
                 self._settle(Hold.END, 0)
             else:
-                self._settle(Hold.LATER, max(0, due_ms - self.now_ms()))
+                notify.tell(self.record, now_ms, warn_after_ms)
+                warn_ms = notify.warn_at(self.record, warn_after_ms)
+                next_ms = due_ms if warn_ms is None else min(due_ms, warn_ms)
+                self._settle(Hold.LATER, max(0, next_ms - now_ms))
 
     def _settle(self, hold: Hold, in_ms: int) -> None:
         since = time.monotonic()
@@ -219,6 +231,7 @@ class Ledger:
         }
         self._process = secrets.token_hex(8)
         self.lease_s = settings.lease_ms / 1000
+        self.warn_after_ms = settings.warn_after_ms
         self._lease_ms = settings.lease_ms
         # A record outlives the keys that lead to it.
         self._keep_ms = max(settings.keep_ms, settings.id_ttl_ms, settings.content_ttl_ms)
@@ -242,11 +255,14 @@ class Ledger:
                 record.max_age_ms,
                 AHEAD_MS,
                 _RECORD,
+                record.first_visit_in_ms,
             ],
         )
         result, now_ms = Claimed(answer[0]), answer[1]
         if result is Claimed.CLAIMED:
             record.received_ms = answer[2]
+            if record.first_visit_in_ms:
+                return Claim(result, now_ms, record=record)
             return Claim(result, now_ms, held=Held(self, record, token, now_ms, since))
         if result is Claimed.DUPLICATE:
             return Claim(result, now_ms, record=_decoded(answer[3], answer[2]))
@@ -254,14 +270,39 @@ class Ledger:
 
     def write(self, held: Held, hold: Hold, in_ms: int) -> int:
         """Write a held record; give Redis's time, or 0 when another holds it by now."""
-        record = held.record
-        return int(
+        record, notices = held.record, list(held.record.notices)
+        now_ms = int(
             self._run(
                 "settle",
-                [_RECORD + record.alert_id, _DUE],
-                [record.alert_id, held.token, record.encode(), self._keep_ms, hold.value, in_ms],
+                [_RECORD + record.alert_id, _DUE, _NOTICES],
+                [
+                    record.alert_id,
+                    held.token,
+                    record.encode(),
+                    self._keep_ms,
+                    hold.value,
+                    in_ms,
+                    _NOTICES_KEPT,
+                    *(each.encode() for each in notices),
+                ],
             )
         )
+        if now_ms:
+            record.notices = [each for each in record.notices if each not in notices]
+        return now_ms
+
+    def take_one(self, alert_id: str) -> Held | None:
+        """Take a record by its id, with a new lease; None where somebody has it in hand, or there is none."""
+        token, since = secrets.token_hex(8), time.monotonic()
+        answer = self._run("take_one", [_RECORD + alert_id, _DUE], [alert_id, token, self._lease_ms])
+        if answer[0] != "taken":
+            return None
+        _, now_ms, text, received_ms = answer
+        return Held(self, _decoded(text, int(received_ms)), token, now_ms, since)
+
+    def notices(self) -> list[Notice]:
+        """Give what the trader has not been told yet, the oldest first."""
+        return [Notice.decode(each) for each in self._guard(lambda: self._redis.zrange(_NOTICES, 0, -1))]
 
     def take_due(self, most: int) -> list[Held]:
         """Take up to `most` records whose time has come, each with a new lease."""

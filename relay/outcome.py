@@ -19,11 +19,18 @@ class Status(StrEnum):
     REQUESTED = "requested"
     CONFIRMED = "confirmed"
     NOTHING_TO_CANCEL = "nothing_to_cancel"
+    #: Its sender took it back before its time.
+    WITHDRAWN = "withdrawn"
 
     @property
     def ended(self) -> bool:
         """Say whether nothing more will happen by itself."""
         return self not in {Status.IN_PROGRESS, Status.SCHEDULED, Status.REQUESTED}
+
+    @property
+    def failed(self) -> bool:
+        """Say whether it ended without what was asked for."""
+        return self in {Status.UNKNOWN, Status.FAILED, Status.EXPIRED, Status.REJECTED}
 
 
 #: An alert's status is the first of these that one of its cancels has.
@@ -110,6 +117,13 @@ class Progress:
     def end(self, status: Status, reason: str | None = None) -> None:
         """Close the cancel: nothing more happens by itself."""
         self.status, self.reason, self.due_ms = status, reason, None
+
+    def reopen(self) -> None:
+        """Begin again where it ended without success: what was not cancelled is asked for."""
+        self.status, self.reason, self.looks, self.due_ms = Status.IN_PROGRESS, None, 0, None
+        for order in self.orders:
+            if not order.outcome.over and not order.untold:
+                order.outcome, order.reason = Outcome.PENDING, None
 
     def encode(self) -> dict[str, Any]:
         """Give the progress as JSON can carry it."""

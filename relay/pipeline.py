@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from relay.alert import Alert, ReplyWhen
 from relay.authenticate import Authenticator, Origin, Sender, origin_of
 from relay.converse import Line
 from relay.errors import (
+    Conflict,
     IdReused,
     InvalidAlert,
+    NotFound,
     NotReady,
     Refusal,
     StaleAlert,
@@ -22,8 +25,8 @@ from relay.errors import (
     Unauthenticated,
 )
 from relay.lane import Lanes
-from relay.ledger import AHEAD_MS, Claim, Claimed, Key, Ledger
-from relay.outcome import Progress
+from relay.ledger import AHEAD_MS, Claim, Claimed, Held, Key, Ledger
+from relay.outcome import Progress, Status
 from relay.parse import parse
 from relay.plan import cautions, plan, read_alert
 from relay.record import Record
@@ -41,6 +44,8 @@ REPLY_MARGIN_SHARE = 0.3
 
 #: Replies from this HTTP status on are about a cancel that did not come true.
 _FAILED_FROM = 400
+
+_ALERT_ID = re.compile(r"[0-9a-f]{32}")
 
 #: Bars start on whole minutes.
 _MINUTE_MS = 60_000
@@ -91,14 +96,68 @@ class Pipeline:
         if alert.dry_run:
             return self._rehearsed(record, received)
         claim = self._ledger.claim(record, key)
-        if claim.held is None:
+        if claim.result is not Claimed.CLAIMED:
             return self._not_claimed(claim, record, received)
-        reply_within_s = self._settings.reply_within_ms / 1000
-        due = received.began + reply_within_s - min(REPLY_MARGIN_S, reply_within_s * REPLY_MARGIN_SHARE)
+        if claim.held is None:
+            return self._replied(record, received)  # it waits for its time
+        due = self._reply_due(received)
         job = self._lanes.first(claim.held, until=due)
         if alert.reply_when is not ReplyWhen.ACCEPTED:
             job.wait(max(0.0, due - time.monotonic()))
         return self._replied(job.seen(), received)
+
+    def withdraw(self, alert_id: str, received: Received) -> Reply:
+        """Take back an alert that waits for its time; raise `NotFound`, or `Conflict` where it doesn't."""
+        held = self._taken(alert_id, received)
+        if held.record.status is not Status.SCHEDULED:
+            held.settle()
+            raise Conflict(f"Only a scheduled alert can be taken back, and this one is {held.record.status}.")
+        for _, progress in held.record.cancels:
+            progress.end(Status.WITHDRAWN)
+        held.settle()
+        return self._replied(held.record, received)
+
+    def retry(self, alert_id: str, received: Received) -> Reply:
+        """Try again what ended without success: it lists, and cancels by id what the alert meant.
+
+        Raises `NotFound`, or `Conflict` where there is nothing to try again.
+        """
+        held = self._taken(alert_id, received)
+        failed = [progress for _, progress in held.record.cancels if progress.status.failed]
+        if not failed:
+            held.settle()
+            raise Conflict(f"Only what ended without success can be tried again: it is {held.record.status}.")
+        record = held.record
+        record.retried_ms, record.ended_ms, record.warned = held.now_ms(), None, False
+        for progress in failed:
+            progress.reopen()
+        held.note("retry")
+        held.save()  # from here on it is carried out, whatever becomes of this process
+        due = self._reply_due(received)
+        job = self._lanes.again(held)
+        job.wait(max(0.0, due - time.monotonic()))
+        return self._replied(job.seen(), received)
+
+    def _taken(self, alert_id: str, received: Received) -> Held:
+        """Take the sender's own record in hand."""
+        record = self.own(alert_id, received)
+        held = self._ledger.take_one(record.alert_id)
+        if held is None:
+            raise Conflict("The relay is at work on this alert just now: look at it, and ask again.")
+        return held
+
+    def own(self, alert_id: str, received: Received) -> Record:
+        """Give a record to the sender whose alert it was; raise `NotFound` for anybody else."""
+        sender = self.who(received)
+        record = self._ledger.read(alert_id) if _ALERT_ID.fullmatch(alert_id) else None
+        if record is None or record.sender != sender.name:
+            raise NotFound("There is no such alert of this sender's. Records are kept for RELAY_KEEP_DAYS.")
+        return record
+
+    def _reply_due(self, received: Received) -> float:
+        """Give the (monotonic) moment when the reply has to leave."""
+        reply_within_s = self._settings.reply_within_ms / 1000
+        return received.began + reply_within_s - min(REPLY_MARGIN_S, reply_within_s * REPLY_MARGIN_SHARE)
 
     def who(self, received: Received) -> Sender:
         """Say who asks beside the webhook, by a header alone.
@@ -159,11 +218,12 @@ class Pipeline:
         return "content", Key(sender.name, f"content {content}", content, ttl_ms)
 
     def _record(self, alert: Alert, sender: Sender, keyed_by: str, request_id: str) -> Record:
+        status = Status.SCHEDULED if alert.delay_ms else Status.IN_PROGRESS
         return Record(
             alert_id=secrets.token_hex(16),
             sender=sender.name,
             alert=alert,
-            cancels=[(cancel, Progress(warnings=cautions(alert))) for cancel in plan(alert)],
+            cancels=[(cancel, Progress(status, warnings=cautions(alert))) for cancel in plan(alert)],
             max_age_ms=alert.max_age_ms or self._settings.max_age_ms,
             keyed_by=keyed_by,
             request_id=request_id,

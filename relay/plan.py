@@ -75,8 +75,6 @@ def _beyond(
     found: dict[str, list[str]] = {}
     if vendor in _SWITCHED_ON_BY and vendor not in configured:
         found["vendor"] = [f"{vendor} is not configured here: {_SWITCHED_ON_BY[vendor]}"]
-    if loaded.get("delay"):
-        found["delay"] = ["is not supported by this version yet: send the alert when it is time"]
     instrument = loaded.get("instrument") if vendor == "crosstrade" else None
     if loaded.get("side") and isinstance(instrument, str) and is_continuous(instrument):
         found["instrument"] = [
@@ -132,6 +130,7 @@ def _alert(loaded: Mapping[str, Any]) -> Alert:
         timestamp_ms=loaded.get("timestamp"),
         id=loaded.get("id"),
         max_age_ms=loaded.get("max_age"),
+        delay_ms=loaded.get("delay", 0),
         reply_when=ReplyWhen(loaded.get("reply_when", ReplyWhen.REQUESTED)),
         dry_run=loaded.get("dry_run", False),
         must_exist=loaded.get("must_exist", False),

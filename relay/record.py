@@ -7,11 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relay.alert import Alert
-from relay.cancel import Cancel
+from relay.cancel import Cancel, Scope
+from relay.notice import Kind, Notice
 from relay.outcome import Progress, Status, foremost
+
+#: Milliseconds around the alert in which a vendor's creation time decides nothing: clocks differ.
+UNCERTAIN_MS = 2_000
 
 #: Milliseconds after the end of `max_age` in which orders may still be cancelled by id and read back.
 READ_BACK_MS = 300_000
+
+#: Milliseconds after an alert with a delay in which an order may be placed that it means: the entry and its
+#: "cancel if not filled" are fired by the same bar.
+SAME_BAR_MS = 10_000
 
 #: Steps kept of one alert's history, so that a record stays small whatever a vendor does.
 HISTORY_STEPS = 200
@@ -31,6 +39,14 @@ class Record:
     request_id: str
     received_ms: int = 0
     ended_ms: int | None = None
+    #: When its sender last asked for another attempt.
+    retried_ms: int | None = None
+    #: Whether it has been said that it is not confirmed yet.
+    warned: bool = False
+    #: How many notices were written of it.
+    noticed: int = 0
+    #: Notices that the next write to the ledger takes along.
+    notices: list[Notice] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -41,7 +57,28 @@ class Record:
     @property
     def act_until_ms(self) -> int:
         """Give the moment after which no first try may start."""
+        if self.retried_ms is not None:
+            return self.retried_ms + self.max_age_ms
+        if self.alert.delay_ms:
+            return self.starts_ms + self.max_age_ms
         return (self.alert.timestamp_ms or self.received_ms) + self.max_age_ms
+
+    @property
+    def starts_ms(self) -> int:
+        """Give the moment at which it is to be carried out."""
+        return self.received_ms + self.alert.delay_ms
+
+    @property
+    def doubt_ms(self) -> tuple[int, int]:
+        """Give the span in which an order's time of creation does not tell whether the alert means it.
+
+        What was created before it is meant, what was created after it is newer. With a delay nothing is
+        doubtful: an order of the same bar counts, if it was there when the delay was over.
+        """
+        if self.alert.delay_ms:
+            end_ms = self.received_ms + min(SAME_BAR_MS, max(UNCERTAIN_MS, self.alert.delay_ms))
+            return end_ms + 1, end_ms
+        return self.received_ms - UNCERTAIN_MS, self.received_ms + UNCERTAIN_MS
 
     @property
     def read_until_ms(self) -> int:
@@ -52,6 +89,17 @@ class Record:
     def due_ms(self) -> int | None:
         """Give the next moment at which a cancel wants to be looked at, or None when all ended."""
         return min((each.due_ms for _, each in self.cancels if each.due_ms is not None), default=None)
+
+    @property
+    def first_visit_in_ms(self) -> int:
+        """Give the ms until somebody has to look at it; 0 where that is now."""
+        named = all(cancel.scope is Scope.ORDER for cancel, _ in self.cancels)
+        return self.alert.delay_ms if named else min(self.alert.delay_ms, SAME_BAR_MS)
+
+    def tell(self, kind: Kind, words: str) -> None:
+        """Have the trader told, in the same step that writes what he is told of."""
+        self.noticed += 1
+        self.notices.append(Notice(self.alert_id, kind, self.status.value, words, self.noticed))
 
     def note(self, now_ms: int, step: str, **facts: Any) -> None:  # noqa: ANN401 - any JSON value
         """Add a step to the history; when it is full, the last place tells only the newest step."""
@@ -73,6 +121,9 @@ class Record:
                 "keyed_by": self.keyed_by,
                 "request_id": self.request_id,
                 "ended_ms": self.ended_ms,
+                "retried_ms": self.retried_ms,
+                "warned": self.warned,
+                "noticed": self.noticed,
                 "history": self.history,
             },
             separators=(",", ":"),

@@ -19,6 +19,7 @@ _HTTP = {
     Status.REQUESTED: 200,
     Status.CONFIRMED: 200,
     Status.NOTHING_TO_CANCEL: 200,
+    Status.WITHDRAWN: 200,
     Status.REJECTED: 424,
     Status.FAILED: 424,
     Status.EXPIRED: 424,
@@ -147,6 +148,11 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
     return Reply(status, body, "application/problem+json", headers or {})
 
 
+def message(record: Record) -> str:
+    """Say in words what became of an alert, a sentence for each cancel."""
+    return " ".join(_words(record, cancel, progress) for cancel, progress in record.cancels)
+
+
 def _http_status(record: Record) -> int:
     nothing = any(progress.status is Status.NOTHING_TO_CANCEL for _, progress in record.cancels)
     if record.alert.must_exist and nothing and record.status.ended:
@@ -160,7 +166,7 @@ def _body(record: Record, elapsed_ms: float, warnings: Sequence[str]) -> dict[st
     return {
         "alert_id": record.alert_id,
         "status": record.status.value,
-        "message": " ".join(_words(cancel, progress) for cancel, progress in record.cancels),
+        "message": message(record),
         "summary": {
             "cancelled": outcomes.count(Outcome.CANCELLED),
             "filled": outcomes.count(Outcome.FILLED),
@@ -206,7 +212,7 @@ def _order(cancel: Cancel, order: OrderOutcome) -> dict[str, Any]:
     return shown
 
 
-def _words(cancel: Cancel, progress: Progress) -> str:
+def _words(record: Record, cancel: Cancel, progress: Progress) -> str:
     """Say in a sentence what became of a cancel."""
     because = f" ({progress.reason})" if progress.reason else ""
     counted = _counted(progress)
@@ -215,7 +221,8 @@ def _words(cancel: Cancel, progress: Progress) -> str:
         Status.NOTHING_TO_CANCEL: f"nothing to cancel{', ' * bool(counted)}{counted}. Checked at the broker.",
         Status.REQUESTED: f"{cancel.vendor} took the request; not yet checked{because}.",
         Status.IN_PROGRESS: f"not finished yet, the relay goes on by itself{because}.",
-        Status.SCHEDULED: "waiting for its time.",
+        Status.SCHEDULED: f"waiting until {_iso(record.starts_ms)}.",
+        Status.WITHDRAWN: "taken back before its time: nothing was sent.",
         Status.REJECTED: f"refused{because}.",
         Status.FAILED: f"NOT all cancelled{because}. {counted or ''}".rstrip() + " Look at the broker now.",
         Status.EXPIRED: f"NOT sent{because}. Look at the broker now.",

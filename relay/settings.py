@@ -37,7 +37,6 @@ _WITHOUT_EFFECT = {
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
     "RELAY_URL": "this version has no pages to link to yet",
     "RELAY_KEEP_MB": "this version does not bound Redis's memory yet",
-    "RELAY_WARN_AFTER": "this version notifies nobody yet",
 }
 
 _SCHEMA = SettingsSchema()
@@ -126,6 +125,7 @@ class Settings:
     id_ttl_ms: int
     content_ttl_ms: int
     lease_ms: int
+    warn_after_ms: int
     keep_ms: int
     log_level: str
     crosstrade: CrossTradeSettings | None
@@ -233,6 +233,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "id_ttl_ms": _ms(values["RELAY_ID_TTL"]),
         "content_ttl_ms": _ms(values["RELAY_CONTENT_TTL"]),
         "lease_ms": _ms(values["RELAY_LEASE"]),
+        "warn_after_ms": _ms(values["RELAY_WARN_AFTER"]),
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "log_level": values["LOG_LEVEL"],
         "warnings": tuple(warnings),

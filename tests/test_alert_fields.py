@@ -239,13 +239,15 @@ def test_a_value_outside_its_bounds_is_refused(changes: dict[str, object], name:
     assert list(faults(alert(**changes))) == [name]
 
 
-@pytest.mark.promise(4)
-@pytest.mark.parametrize("delay", [1, "300", Decimal("0.5"), 86_400], ids=str)
-def test_a_delay_is_refused_in_this_version(delay: object) -> None:
-    """A wait that nobody would keep is not taken."""
-    (said,) = faults(alert(delay=delay))["delay"]
-    assert "not supported" in said
-    assert "yet" in said
+@pytest.mark.promise(3)
+@pytest.mark.parametrize(
+    ("delay", "ms"),
+    [(0, 0), (1, 1_000), ("300", 300_000), (Decimal("0.5"), 500), (86_400, 86_400_000)],
+    ids=str,
+)
+def test_a_delay_is_read_as_seconds(delay: object, ms: int) -> None:
+    """From nothing to a day, as a number or a text."""
+    assert read(alert(delay=delay)).delay_ms == ms
 
 
 @pytest.mark.promise(3)
@@ -295,7 +297,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
             "side": "long",
             "timestamp": AT_S * 1000,
             "max_age": 0,
-            "delay": 5,
+            "delay": -5,
             "dry_run": "maybe",
             "note": "{{note}}",
         }

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.cancel import Cancel, Scope
-from relay.evidence import UNCERTAIN_MS, Verdict, judge
+from relay.evidence import Verdict, judge
 from relay.instrument import same_contract
 from relay.outcome import Progress
+from relay.record import UNCERTAIN_MS
 from relay.vendor import Created, Order, State
 
 #: When the alert came, in ms.
@@ -29,7 +30,13 @@ def verdict(
 ) -> tuple[Verdict, str | None]:
     """Judge an order, with a list taken at the first try or without one."""
     listed = None if was_there is None else [[each.account, each.order_id] for each in was_there]
-    return judge(cancel, Progress(was_there=listed), order, received_ms=AT, same_instrument=same)
+    return judge(
+        cancel,
+        Progress(was_there=listed),
+        order,
+        doubt_ms=(AT - UNCERTAIN_MS, AT + UNCERTAIN_MS),
+        same_instrument=same,
+    )
 
 
 BEFORE, EARLY, LATE, AFTER = (

@@ -20,6 +20,7 @@ from relay.cancel import Cancel, Scope
 from relay.embedded_redis import EmbeddedRedis
 from relay.errors import LeaseEnded, NotReady
 from relay.ledger import Claimed, Key, Ledger
+from relay.notice import Kind
 from relay.outcome import Progress, Status
 from relay.record import Record
 from relay.settings import Settings
@@ -146,8 +147,9 @@ def test_age_is_told_by_redis(ledger: Ledger, offset_ms: int, stale: bool) -> No
 
 
 @pytest.mark.promise(1)
-def test_an_accepted_alert_always_has_a_time_to_be_looked_at(ledger: Ledger, redis_url: str) -> None:
+def test_an_accepted_alert_always_has_a_time_to_be_looked_at(redis_url: str) -> None:
     """From the claim on, and after each settle that ends nothing, the record is due at some time."""
+    ledger = a_ledger(redis_url, RELAY_WARN_AFTER="3600")
     with redis.Redis.from_url(redis_url, decode_responses=True) as raw:
         held = ledger.claim(a_record(), a_key()).held
         assert held is not None
@@ -249,6 +251,91 @@ def test_an_ended_record_is_never_due_again(ledger: Ledger, redis_url: str) -> N
     stored = ledger.read("a" * 32)
     assert stored is not None
     assert stored.ended_ms is not None
+
+
+@pytest.mark.promise(1)
+def test_an_alert_that_waits_is_in_nobodys_hand(ledger: Ledger) -> None:
+    """With a delay the claim promises a look at its time, and whoever takes it then is no successor."""
+    waiting = a_record(alert=replace(ALERT, delay_ms=300))
+    claim = ledger.claim(waiting, a_key())
+
+    assert (claim.result, claim.held) == (Claimed.CLAIMED, None)
+    assert not ledger.take_due(5)
+    (held,) = until(lambda: ledger.take_due(5), what="its time")
+    assert not held.interrupted
+    assert held.now_ms() >= waiting.received_ms + 300
+
+
+@pytest.mark.promise(2)
+def test_a_record_in_hand_cannot_be_taken_by_its_id(ledger: Ledger) -> None:
+    """Who takes back, or tries again, has the record alone; while it is in hand nobody else has."""
+    claimed = ledger.claim(a_record(), a_key()).held
+    assert claimed is not None
+    assert ledger.take_one("a" * 32) is None
+    assert ledger.take_one("b" * 32) is None
+
+    claimed.record.cancels[0][1].end(Status.CONFIRMED)
+    claimed.settle()
+    held = ledger.take_one("a" * 32)
+
+    assert held is not None
+    assert held.record.status is Status.CONFIRMED
+    assert ledger.take_one("a" * 32) is None
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("status", list(Status))
+def test_what_ends_without_success_is_to_be_told(ledger: Ledger, status: Status) -> None:
+    """A failed end and its notice are written in one step; a success is told to nobody."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    held.record.cancels[0][1].status = status
+    held.record.cancels[0][1].reason = "the broker's words"
+    held.settle()
+
+    told = ledger.notices()
+
+    assert [each.alert_id for each in told] == ["a" * 32] * status.failed
+    assert all("the broker's words" in each.words for each in told)
+
+
+@pytest.mark.promise(7)
+def test_what_is_not_confirmed_in_time_is_told_once(redis_url: str) -> None:
+    """It is looked at when that time has come, told with the last evidence, and told again when it ends."""
+    ledger = a_ledger(redis_url, RELAY_WARN_AFTER="1")
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    _, progress = held.record.cancels[0]
+    progress.status, progress.due_ms = Status.REQUESTED, held.now_ms() + 60_000
+    held.settle()
+    assert not ledger.notices()
+
+    for _ in range(2):
+        (held,) = until(lambda: ledger.take_due(5), what="the time to tell")
+        held.record.cancels[0][1].due_ms = held.now_ms() + 100
+        held.settle()
+    assert [each.kind for each in ledger.notices()] == [Kind.NOT_CONFIRMED]
+
+    (held,) = until(lambda: ledger.take_due(5), what="its end")
+    held.record.cancels[0][1].end(Status.CONFIRMED)
+    held.settle()
+
+    assert [each.kind for each in ledger.notices()] == [Kind.NOT_CONFIRMED, Kind.ENDED]
+    assert "NOT confirmed" in ledger.notices()[0].words
+
+
+@pytest.mark.promise(7)
+def test_what_a_paused_process_would_tell_is_not_queued(ledger: Ledger, redis_url: str) -> None:
+    """A stale token writes no record, and no notice either."""
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    until(lambda: a_ledger(redis_url).take_due(5), what="the successor")
+    held.record.cancels[0][1].end(Status.FAILED)
+
+    with pytest.raises(LeaseEnded):
+        held.settle()
+
+    assert ledger.notices() == []
 
 
 @pytest.mark.promise(6)

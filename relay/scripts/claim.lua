@@ -4,7 +4,7 @@
 -- KEYS  1 the key ('' where the alert has none)   2 the record   3 due   4 index   5 the sender's index
 -- ARGV  1 alert id   2 token   3 content hash   4 key's life, ms   5 lease, ms   6 the record
 --       7 record's life, ms   8 timestamp, ms ('' where none)   9 max_age, ms   10 most it may lie ahead, ms
---       11 the prefix of records
+--       11 the prefix of records   12 ms until the first visit: 0 where the one who claims makes it now
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -35,9 +35,11 @@ end
 if KEYS[1] ~= '' then
   redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[3], 'PX', ARGV[4])
 end
-redis.call('HSET', KEYS[2], 'record', ARGV[6], 'received', now, 'token', ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[7])
-redis.call('ZADD', KEYS[3], now + ARGV[5], ARGV[1])
+-- One that waits for its time is in nobody's hand: whoever finds it due takes it.
+local wait = tonumber(ARGV[12])
+redis.call('HSET', KEYS[2], 'record', ARGV[6], 'received', now, 'token', wait == 0 and ARGV[2] or '')
+redis.call('PEXPIRE', KEYS[2], ARGV[7] + wait)
+redis.call('ZADD', KEYS[3], now + (wait == 0 and ARGV[5] or wait), ARGV[1])
 redis.call('ZADD', KEYS[4], now, ARGV[1])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[7])
