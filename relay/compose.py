@@ -59,7 +59,7 @@ def compose(settings: Settings) -> Relay:
             line = _line(found, ledger, scrubber)
             lines[line.vendor.name] = line
     lanes = Lanes(lines, ledger, scrubber)
-    return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes))
+    return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes, settings.keep_mb))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from relay import log, notify
 from relay.budget import Budget, Rate, Window
 from relay.errors import LeaseEnded, NotReady
 from relay.notice import Notice
+from relay.primary import connect
 from relay.record import Record
 from relay.settings import Settings
 
@@ -46,12 +45,6 @@ LOG_IN_REST_MS = 1_000
 #: Milliseconds by which a window is longer than the vendor's: a call may reach him later than the next.
 _WINDOW_MARGIN_MS = 1_000
 
-#: Seconds to open a connection, to wait for an answer, and to wait for one of the pool's connections.
-#: Redis answers within a millisecond; with one repetition all of it stays under a second.
-_CONNECT_S = 0.2
-_ANSWER_S = 0.3
-_POOL_S = 0.3
-
 _AWAY = (
     "Redis cannot be reached, so nothing was recorded for certain and nothing was sent: "
     "sending the alert again is safe."
@@ -64,6 +57,12 @@ _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
 _DUE = _PREFIX + "due"
 _INDEX = _PREFIX + "alerts"
+
+#: Ended alerts that give way at a time, and among how many of the oldest they are looked for.
+_GIVE_WAY = 100
+_GIVE_WAY_AMONG = 10_000
+
+_MB = 1024 * 1024
 
 _NOTICES = _PREFIX + "notices"
 
@@ -208,24 +207,7 @@ class Ledger:
 
     def __init__(self, settings: Settings) -> None:
         """Take the address; no connection is opened before the first use."""
-        url = settings.redis_url.reveal()
-        options: dict[str, Any] = {}
-        if url.startswith("rediss:") and not settings.redis_verified and "ssl_cert_reqs" not in url:
-            options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=settings.redis_connections,
-            timeout=_POOL_S,
-            socket_connect_timeout=_CONNECT_S,
-            socket_timeout=_ANSWER_S,
-            # One repetition, for a connection that was cut while idle. redis-py's own ten would pass the
-            # reply time; a claim and a settle that are repeated recognise themselves.
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=True,
-            protocol=2,
-            **options,
-        )
-        self._redis = redis.Redis(connection_pool=pool)
+        self._redis = connect(settings)
         self._scripts = {
             path.stem: self._redis.register_script(path.read_text()) for path in _SCRIPTS.glob("*.lua")
         }
@@ -366,6 +348,26 @@ class Ledger:
         name = f"{_PREFIX}strikes:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
         return int(self._run("strike", [name], [STRIKES_MS])) > STRIKES
 
+    def give_way(self) -> int:
+        """Forget some of the oldest alerts that have ended; give how many."""
+        answer = self._scripts["give_way"](
+            keys=[_INDEX, _DUE], args=[_RECORD, _GIVE_WAY, _GIVE_WAY_AMONG], client=self._redis
+        )
+        return int(answer)
+
+    def keep_within(self, keep_mb: int) -> int:
+        """Forget ended alerts until Redis uses no more than that; give how many."""
+        forgotten = 0
+        while self._used_bytes() > keep_mb * _MB:
+            gone = self._guard(self.give_way)
+            if not gone:
+                break  # what is under way stays, whatever it takes
+            forgotten += gone
+        return forgotten
+
+    def _used_bytes(self) -> int:
+        return int(self._guard(lambda: self._redis.info("memory"))["used_memory"])
+
     def now_ms(self) -> int:
         """Give Redis's time."""
         seconds, microseconds = self._guard(self._redis.time)
@@ -390,7 +392,12 @@ class Ledger:
 
     def _guard(self, ask: Any) -> Any:  # noqa: ANN401 - what Redis answers
         try:
-            return ask()
+            try:
+                return ask()
+            except redis.OutOfMemoryError:
+                if not self.give_way():
+                    raise
+                return ask()
         except redis.RedisError as failure:
             # The kind tells a wrong password or a full memory from a Redis that is away.
             log.say("redis_error", {"kind": type(failure).__name__, "words": str(failure)}, logging.WARNING)

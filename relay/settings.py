@@ -36,7 +36,6 @@ _NOT_YET = {
 _WITHOUT_EFFECT = {
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
     "RELAY_URL": "this version has no pages to link to yet",
-    "RELAY_KEEP_MB": "this version does not bound Redis's memory yet",
 }
 
 _SCHEMA = SettingsSchema()
@@ -127,6 +126,7 @@ class Settings:
     lease_ms: int
     warn_after_ms: int
     keep_ms: int
+    keep_mb: int | None
     log_level: str
     crosstrade: CrossTradeSettings | None
     alphapoint: AlphaPointSettings | None
@@ -235,6 +235,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "lease_ms": _ms(values["RELAY_LEASE"]),
         "warn_after_ms": _ms(values["RELAY_WARN_AFTER"]),
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
+        "keep_mb": values["RELAY_KEEP_MB"],
         "log_level": values["LOG_LEVEL"],
         "warnings": tuple(warnings),
     }

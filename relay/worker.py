@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from relay import log
 from relay.errors import NotReady
@@ -16,6 +17,9 @@ POLL_S = 0.1
 #: Seconds between two looks while Redis is away.
 AWAY_S = 1.0
 
+#: Seconds between two looks at how much memory Redis uses.
+MEASURE_EVERY_S = 5.0
+
 #: Records taken at once: few enough that each is begun long before its lease ends.
 TAKEN_AT_ONCE = 16
 
@@ -23,9 +27,11 @@ TAKEN_AT_ONCE = 16
 class Worker:
     """Take what is due, again and again, in a thread of its own or in the caller's."""
 
-    def __init__(self, ledger: Ledger, lanes: Lanes) -> None:
-        """Take the ledger to look into and the lanes to carry forward in."""
+    def __init__(self, ledger: Ledger, lanes: Lanes, keep_mb: int | None = None) -> None:
+        """Take the ledger to look into, the lanes to carry forward in, and what Redis may use at most."""
         self._ledger = ledger
+        self._keep_mb = keep_mb
+        self._measured_at = 0.0
         self._lanes = lanes
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -60,6 +66,15 @@ class Worker:
         except Exception:  # noqa: BLE001 - one record that fails must not keep the others from being taken
             log.say_unforeseen({"alert_id": held.record.alert_id})
 
+    def _give_way(self) -> None:
+        """Let history give way where Redis uses more than it may, looked at now and then."""
+        if self._keep_mb is None or time.monotonic() - self._measured_at < MEASURE_EVERY_S:
+            return
+        self._measured_at = time.monotonic()
+        forgotten = self._ledger.keep_within(self._keep_mb)
+        if forgotten:
+            log.say("history_gave_way", {"alerts": forgotten})
+
     def _warn_of_a_redis_that_forgets(self) -> None:
         found = self._ledger.persistence()
         if found and not found.keeps:
@@ -75,6 +90,7 @@ class Worker:
                 if not warned:
                     self._warn_of_a_redis_that_forgets()
                     warned = True
+                self._give_way()
                 most = min(TAKEN_AT_ONCE, self._lanes.free())
                 taken = self._ledger.take_due(most) if most else []
             except NotReady:

@@ -152,10 +152,12 @@ def _on_loopback(host: str) -> bool:
 
 
 class RedisUrl(fields.Field[str]):
-    """An address of one Redis primary."""
+    """An address of one Redis primary, or of the Sentinels that know it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
         text = str(value).strip()
+        if re.match(r"rediss?\+sentinel:", text):
+            return _sentinels(text)
         try:
             parts = urlsplit(text)
             host, _ = parts.hostname, parts.port
@@ -165,11 +167,25 @@ class RedisUrl(fields.Field[str]):
             host or (parts.scheme == "unix" and parts.path)
         ):
             raise ValidationError(
-                "is not an address such as redis://host:6379/0, rediss://… or unix:///path.sock"
+                "is not an address such as redis://host:6379/0, rediss://…, unix:///path.sock, or "
+                "redis+sentinel://host:26379,host:26379/service; a Cluster is not supported"
             )
         if re.search(r"[?&]ssl_cert_reqs=(?!none|required|optional)", text):
             raise ValidationError("ssl_cert_reqs is none, optional or required")
         return text
+
+
+def _sentinels(text: str) -> str:
+    """Check the address of several Sentinels, each with or without a port, and the service they watch."""
+    parts = urlsplit(text)
+    service, _, database = parts.path.strip("/").partition("/")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    whole = all(re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:\[\]]+)(:[0-9]{1,5})?", each) for each in hosts)
+    if not (whole and re.fullmatch(r"[\w.-]+", service) and re.fullmatch(r"[0-9]{0,3}", database)):
+        raise ValidationError(
+            "is not an address such as redis+sentinel://:password@host:26379,host:26379/service/0"
+        )
+    return text
 
 
 class Zone(fields.Field[str]):

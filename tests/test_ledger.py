@@ -500,3 +500,53 @@ class AnswerLoser:
                     self.lost += 1
                     return
                 client.sendall(answer)
+
+
+@pytest.mark.promise(1)
+def test_history_gives_way_before_a_claim_does(own_redis: EmbeddedRedis) -> None:
+    """A full Redis forgets the oldest alerts that have ended, and none that is under way."""
+    ledger = a_ledger(own_redis.url)
+    with redis.Redis.from_url(own_redis.url) as raw:
+        waiting = ledger.claim(a_record("f" * 32), a_key("waiting")).held
+        assert waiting is not None
+        raw.config_set("maxmemory", int(raw.info("memory")["used_memory"]) + 400_000)
+        for number in range(600):
+            ended = a_record(f"{number:032x}")
+            ended.alert = replace(ALERT, note="x" * 1_000)
+            held = ledger.claim(ended, a_key(str(number))).held
+            assert held is not None
+            held.record.cancels[0][1].end(Status.CONFIRMED)
+            held.settle()
+
+        assert ledger.read(f"{0:032x}") is None
+        assert ledger.read(f"{599:032x}") is not None
+        assert ledger.read("f" * 32) is not None
+
+
+@pytest.mark.promise(1)
+def test_a_full_redis_with_nothing_to_forget_takes_no_alert(own_redis: EmbeddedRedis) -> None:
+    """Where nothing has ended there is nothing to give way: not recorded, and said so."""
+    ledger = a_ledger(own_redis.url)
+    held = ledger.claim(a_record(), a_key()).held
+    assert held is not None
+    with redis.Redis.from_url(own_redis.url) as raw:
+        raw.config_set("maxmemory", 1)
+        with pytest.raises(NotReady):
+            ledger.claim(a_record("b" * 32), a_key("two"))
+        raw.config_set("maxmemory", 0)
+
+    held.settle()
+
+
+@pytest.mark.promise(1)
+def test_history_keeps_within_its_bound(ledger: Ledger) -> None:
+    """What RELAY_KEEP_MB leaves no room for is forgotten, the oldest first."""
+    for number in range(300):
+        held = ledger.claim(a_record(f"{number:032x}"), a_key(str(number))).held
+        assert held is not None
+        held.record.cancels[0][1].end(Status.CONFIRMED)
+        if number:
+            held.settle()
+
+    assert ledger.keep_within(1) == 299
+    assert ledger.read(f"{0:032x}") is not None
