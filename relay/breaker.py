@@ -1,7 +1,7 @@
 """A breaker for each credential in each process: leave a vendor alone for a moment that answers nobody.
 
 Without it every alert would wait out its own call at a broker that is down, and fill the lane. It opens
-for seconds, never for longer: an alert is good for a minute.
+for a second at most: when the broker is back, no alert waits longer than that to find it out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from relay.errors import NotSent
 #: Calls in a row that came to nothing, after which the vendor is left alone.
 FAILURES = 5
 
-#: Seconds for which it is left alone, doubled with each call that comes to nothing after that.
-_OPEN_S, _OPEN_MOST_S = 0.5, 4.0
+#: Seconds for which it is left alone, doubled with each call that comes to nothing after that: short, since
+#: an alert may be good for a second, and one call a second harms no vendor.
+_OPEN_S, _OPEN_MOST_S = 0.25, 1.0
 
 
 class Breaker:
@@ -26,6 +27,7 @@ class Breaker:
         self._vendor = vendor
         self._lock = threading.Lock()
         self._failures = 0
+        self._last = ""
         self._open_until = 0.0
 
     @property
@@ -43,7 +45,7 @@ class Breaker:
                 return
             left_s = self._open_until - time.monotonic()
             if left_s > 0:
-                words = f"{self._vendor} has not answered {self._failures} calls in a row"
+                words = f"{self._vendor} has not answered {self._failures} calls in a row: {self._last}"
                 raise NotSent(words, tried=False, wait_ms=int(left_s * 1000) + 1)
             self._open()
 
@@ -52,10 +54,11 @@ class Breaker:
         with self._lock:
             self._failures = 0
 
-    def failed(self) -> None:
-        """Note that a call brought no answer."""
+    def failed(self, words: str) -> None:
+        """Note that a call brought no answer, and why."""
         with self._lock:
             self._failures += 1
+            self._last = words
             if self._failures >= FAILURES:
                 self._open()
 

@@ -223,7 +223,7 @@ class Conversations:
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
             if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not connected):
-                self._line.breaker.failed()
+                self._line.breaker.failed(failure.words)
             raise
         finally:
             ms = round((time.monotonic() - began) * 1000, 1)

@@ -69,8 +69,6 @@ def test_eight_connections_to_redis_serve_a_full_house(
     broker.trouble = Trouble(on="one", latency_s=0.3)
     with RunningRelay({**environ, "RELAY_REDIS_CONNECTIONS": "8"}) as relay:
         answers = at_once(len(orders), lambda n: relay.alert(account="Sim101", order_id=orders[n]))
-        until(
-            lambda: {state(broker, each) for each in orders} == {"Cancelled"}, within=60, what="all cancels"
-        )
+        until(lambda: states(broker, orders) == {"Cancelled"}, within=60, what="all cancels")
 
     assert {answer.status_code for answer in answers} <= {200, 202}

@@ -200,7 +200,8 @@ def test_a_list_that_never_came_is_a_failed_try(relay: RunningRelay, broker: Cro
     order = place(broker)
     broker.trouble = Trouble(on="read", status=500)
 
-    answer = relay.alert(**INSTRUMENT, side="buy", max_age=1)
+    # Long enough for a broker that has just come back to be taken up again.
+    answer = relay.alert(**INSTRUMENT, side="buy", max_age=3)
 
     record = relay.ended(answer.json()["alert_id"])
     assert record["status"] == "failed", record
