@@ -7,7 +7,8 @@ The path of an alert, file by file:
 3. `authenticate`  who sent it, and may that sender
 4. `plan`          fields → Alert → Cancels, or all that is wrong with them
 5. `ledger`        claim it in Redis: never lost, never twice
-6. `lane`, `deliver`, `converse`  each Cancel → a conversation with its vendor (`vendors/`) over a transport
+6. `lane`, `deliver`, `converse`  each Cancel → a conversation with its vendor (`vendors/`), in a `session`,
+   over a transport
 7. `evidence`, `prove`, `conclude`  which orders it means, whether they are gone, what it comes to
 8. `reply`         outcome or refusal → HTTP status and JSON
 

@@ -94,7 +94,7 @@ def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]
         return
     counts: dict[str, int] = {}
     for order in listed:
-        shown = str(order.instrument)
+        shown = str(order.instrument or "an unnamed instrument")
         counts[shown] = counts.get(shown, 0) + 1
     there = "; ".join(
         f"{instrument}, {count}" for instrument, count in sorted(counts.items())[:_NAMED_AT_MOST]

@@ -171,17 +171,35 @@ class Conversations:
             self._spend(call, urgent=urgent, patience_s=patience_s)
             return self._scrubbed(self._carry(call, session.headers if session else _NO_SESSION, clearance))
 
+        vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
         answer = carry(session)
-        if session is None or not self._line.vendor.session_ended(answer):
+        if session is None or not vendor.session_ended(answer) or self._lives_on(session):
             return answer
         session = self._session(session, urgent=urgent)
         answer = carry(session)
-        ended = self._line.vendor.session_ended(answer)
-        if ended and session is not None and self._line.session.superseded(session):
-            # Some servers keep one session a user: this may be no refusal, but the newer log-in's doing.
-            raise NotSent(f"another log-in at {self._line.vendor.name} took over the session")
+        if session is not None and vendor.session_ended(answer):
+            if self._line.session.superseded(session):
+                # Some servers keep one session a user: this may be no refusal, but the newer log-in's doing.
+                raise NotSent(f"another log-in at {vendor.name} took over the session")
+            self._line.session.doubt()
         return answer
+
+    def _lives_on(self, session: LoggedIn) -> bool:
+        """Say whether a session that seems to have ended lives, where the last one that seemed so did.
+
+        Vendors answer the same to a call that the user may not make: with a log-in for each of those, one
+        wrong account would use up all log-ins. So the accounts are asked for, which every user may see.
+        """
+        if not self._line.session.in_doubt:
+            return False
+        try:
+            probe = next(self._line.vendor.accounts())
+            self._spend(probe, urgent=True, patience_s=0.0)
+            answer = self._carry(probe, session.headers, None)
+        except Unknown as failure:
+            raise NotSent(f"whether the session lives cannot be told: {failure.words}") from failure
+        return not self._line.vendor.session_ended(answer)
 
     def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
         def carry(call: Call) -> Answer:

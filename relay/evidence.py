@@ -57,12 +57,13 @@ def _aimed_at(
 ) -> tuple[bool | None, str | None]:
     """Say whether the order is of the kind that the cancel names; None, and why, where nothing tells."""
     same: bool | None = True
+    shown = order.instrument or "an unnamed instrument"
     if cancel.scope is Scope.INSTRUMENT:
         same = cancel.name is not None and same_instrument(cancel.name, order)
     aims = (
         (
             same,
-            f"whether {cancel.name} means {order.instrument} cannot be told: name the contract, or its id",
+            f"whether {cancel.name} means {shown} cannot be told: name the contract, or its id",
         ),
         (_told(cancel.side, order.side), "its side cannot be told"),
         (_told(cancel.user_id, order.user_id), "who entered it cannot be told"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.conclude import OUT_OF_TIME
 from relay.converse import Conversations
-from relay.errors import Gone, Refused, Unknown, VendorError
+from relay.errors import CredentialRefused, Gone, Refused, Unknown, VendorError
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent
 from relay.vendor import Answer, Call, Order, State, Vendor
 
@@ -87,14 +87,17 @@ class Prover:
         """Look at an order that the vendor calls gone: it says the same of a mistyped id."""
         try:
             shown = self._hold(self._vendor.look(order.account, order.order_id), urgent=True)
-        except Gone as gone:
-            self._not_known_there(order, gone)
+        except CredentialRefused:
+            raise
+        except Refused as refused:
+            # Gone, or in an account that is not the user's: it is not known as his there.
+            self._not_known_there(order, refused)
             return
         if not self._over(order, shown):
             order.outcome = Outcome.PENDING
             order.reason = f"called gone, and shown as {shown.state_words}"
 
-    def _not_known_there(self, order: OrderOutcome, gone: Gone) -> None:
+    def _not_known_there(self, order: OrderOutcome, gone: Refused) -> None:
         """Take "no such order" for a definite no only where nothing ever spoke for the order."""
         if self._named and not order.asks and self._progress.sent is Sent.NO:
             order.outcome, order.reason = Outcome.REJECTED, f"no such order in this account ({gone.words})"

@@ -28,6 +28,9 @@ _LEASE_SHARE = 0.3
 #: Seconds between two looks whether another process has ended its log-in.
 _LOOK_EVERY_S = 0.05
 
+#: Seconds for which a refusal that looked like the end of a session makes the next one be looked into.
+_DOUBT_S = 300.0
+
 #: Milliseconds after which an alert whose log-in came to nothing makes sense to try again.
 _AGAIN_MS = 1_000
 
@@ -57,6 +60,7 @@ class Session:
         self._scrubber = scrubber
         self._lock = threading.Lock()
         self._current: LoggedIn | None = None
+        self._doubted_until = 0.0
         self._patience_s = min(_PATIENCE_S, ledger.lease_s * _LEASE_SHARE)
         #: Seconds that `get` or `renewed` may wait at most, beside the log-in's own calls.
         self.waits_s = 2 * self._patience_s
@@ -79,6 +83,15 @@ class Session:
         current = self._current
         return current if current is not None and current is not ended else self._opened(ended, carry)
 
+    def doubt(self) -> None:
+        """Note that a session seemed to have ended, and a new one seems so, too: it was a refusal."""
+        self._doubted_until = time.monotonic() + _DOUBT_S
+
+    @property
+    def in_doubt(self) -> bool:
+        """Say whether what looks like the end of a session may be a refusal, as it was a while ago."""
+        return time.monotonic() < self._doubted_until
+
     def superseded(self, session: LoggedIn) -> bool:
         """Say whether another process has logged in since, which may have ended this session."""
         return self._ledger.log_ins(self._credential) != session.number
@@ -88,7 +101,7 @@ class Session:
             raise NotSent(f"a log-in at {self._vendor.name} takes long", tried=False, wait_ms=_AGAIN_MS)
         try:
             if self._current is None or self._current is ended:
-                self._current = None
+                # Where the log-in fails the old one stays: it may live, and only this call have been refused.
                 self._current = self._log_in(carry)
             return self._current
         finally:

@@ -34,6 +34,8 @@ _NOT_YET = {
 
 #: Settings that this version takes without acting on them: a warning at start says so.
 _WITHOUT_EFFECT = {
+    "CROSSTRADE_WS_URL": "this version speaks HTTP alone",
+    "ALPHAPOINT_WS_URL": "this version speaks HTTP alone",
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
     "RELAY_URL": "this version has no pages to link to yet",
 }
