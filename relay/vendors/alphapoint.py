@@ -134,9 +134,10 @@ class AlphaPoint(Vendor):
     def _numbered(self, cancel: Cancel, symbol: str) -> Generator[Call, Answer, Cancel]:
         path = f"/GetInstruments?{urlencode({'OMSId': self.oms_id})}"
         rows = _rows((yield Call("GET", path, keep_s=_INSTRUMENTS_KEEP_S)))
-        symbols = [(_id(row, "instrumentid"), str(row.get("symbol", ""))) for row in rows]
+        symbols = [(_id(row, "instrumentid"), str(row.get("symbol") or "")) for row in rows]
         for plain in (str.casefold, _plain):
-            found = {each for each, name in symbols if plain(name) == plain(symbol)}
+            # Nothing is left of a chart's "NDAX:", which is no instrument without a symbol.
+            found = {each for each, name in symbols if plain(name) == plain(symbol) != ""}
             if len(found) > 1:
                 ids = ", ".join(map(str, sorted(found)))
                 raise Refused(
