@@ -249,7 +249,8 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
         side=_SIDES.get(str(row.get("side", "")).lower()),
         state=_STATES.get(state.lower(), State.UNCLEAR),
         state_words=state,
-        created=Created(created_ms) if created_ms else None,
+        # 0, or .NET's year 1, is what an order has that was given no time.
+        created=Created(created_ms) if created_ms and created_ms > 0 else None,
         instrument_id=instrument_id,
         # 0 is what an order has that was given none.
         client_id=whole(row.get("clientorderid")),
