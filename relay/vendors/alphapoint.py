@@ -161,9 +161,14 @@ class AlphaPoint(Vendor):
 
     def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
         """Cancel an account's orders, or those of an instrument or a user in it (CancelAllOrders)."""
-        if not cancel.account or (cancel.scope is Scope.INSTRUMENT and not cancel.name):
-            # Left out, or 0, would mean every account, or every instrument.
-            message = "CancelAllOrders must never be sent without its account and its instrument"
+        needed = [cancel.account]
+        if cancel.scope is Scope.INSTRUMENT:
+            needed.append(cancel.name)
+        if cancel.scope is Scope.USER or cancel.user_id is not None:
+            needed.append(cancel.user_id)
+        if not all(needed):
+            # Left out, or 0, would mean every account, every instrument, or every user.
+            message = "CancelAllOrders must never be sent without its account, its instrument and its user"
             raise AssertionError(message)
         body: dict[str, Any] = {"OMSId": self.oms_id, "AccountId": cancel.account}
         if cancel.user_id is not None:
