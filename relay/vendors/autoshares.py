@@ -142,12 +142,15 @@ class Autoshares(Vendor):
     ) -> Generator[Call, Answer, tuple[Iterable[Mapping[str, Any]], bool]]:
         """Walk through the pages; say whether what was found is all of it."""
         found: dict[int, Mapping[str, Any]] = {}
+        most = 0
         for number in range(_PAGES):
             page = yield from self._page(account, number, filter=_NOT_OVER, sortField="Id", desc="false")
-            rows, total = _rows(page.get("result")), whole(page.get("totalcount"))
-            found |= {_id(row, "id"): row for row in rows}
-            more = len(found) < total if total is not None else bool(page.get("nextpagelink"))
-            if not rows or not more:
+            total, known = whole(page.get("totalcount")), len(found)
+            found |= {_id(row, "id"): row for row in _rows(page.get("result"))}
+            # The count falls with each order that goes: what an earlier page counted has to be found.
+            most = max(most, total or 0)
+            more = len(found) < most if total is not None else bool(page.get("nextpagelink"))
+            if not more or len(found) == known:
                 return found.values(), not more
         raise Unreadable("Autoshares' list of orders has no end")
 
