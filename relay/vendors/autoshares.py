@@ -88,7 +88,8 @@ class Autoshares(Vendor):
                 f"Autoshares asks for another step at the log-in, {step} ({said.get('reason')}), which a "
                 "relay cannot give: use a user who logs in by name and password alone"
             )
-        if answer.status == 401 and _APPLICATION not in _words(said).casefold():
+        failed = state == "failed" and answer.status < 500
+        if failed or (answer.status == 401 and _APPLICATION not in _words(said).casefold()):
             raise CredentialRefused(f"Autoshares refuses the log-in{_words(said)}")
         _check(answer)
         token = said.get("token")
