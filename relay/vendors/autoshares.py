@@ -51,6 +51,9 @@ _STATES = {
     ),
 }
 
+#: Years of a real order's time: .NET and SQL write "no date" as one in 1, 1753, 1900 or 9999.
+_YEARS = range(2000, 2099)
+
 #: The numbers of all states that are not surely over, for the filter (get-filtered-orders); 16 is Held's [I],
 #: which the page does not number. A number that a server does not know is one that no order has.
 _NOT_OVER = "Status in (0,1,5,6,7,9,10,11,13,14,16)"
@@ -252,12 +255,12 @@ def _state(row: Mapping[str, Any], state: str) -> State:
 
 
 def _moment(value: object) -> Created | None:
-    """Read CreateDate; one without an offset is UTC [I]. Year 1 is .NET's "no date"."""
+    """Read CreateDate; one without an offset is UTC [I]."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
-    if moment is None or moment.year == 1:
+    if moment is None or moment.year not in _YEARS:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return Created(milliseconds(aware), zone_is_sure=moment.tzinfo is not None)
