@@ -167,7 +167,7 @@ class Autoshares(Vendor):
         """Cancel one order: 204 says that the order system, or the venue, took it (cancel-order)."""
         orders = "syncorders" if self.at_venue else "orders"
         path = f"{self._base}/accounts/{segment(account)}/{orders}/{segment(order_id)}"
-        _check((yield Call("DELETE", path, limit=f"cancels {account}")))
+        _check((yield Call("DELETE", path, limit=f"cancels {account}")), of_an_order=True)
 
     def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
         """Read one order. What an unknown one is answered is not documented [U]: 404, or 422."""
@@ -175,6 +175,7 @@ class Autoshares(Vendor):
         answer = yield Call("GET", path, limit="reads")
         if answer.status == 422:
             raise Gone("Autoshares answered 422")
+        _check(answer, of_an_order=True)
         row = folded(_body(answer))
         if row is None or _id(row, "id") != order_id:
             raise Unreadable("Autoshares answered about another order, or about none")
@@ -289,8 +290,11 @@ def _body(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
     return body
 
 
-def _check(answer: Answer) -> None:
-    """Let a 200 or 204 pass; raise what any other answer means. Errors may have JSON, text or no body."""
+def _check(answer: Answer, *, of_an_order: bool = False) -> None:
+    """Let a 200 or 204 pass; raise what any other answer means. Errors may have JSON, text or no body.
+
+    `of_an_order`: the address was an order's, so that a 404 or a 409 may mean that it is not there.
+    """
     status, words = answer.status, _words(folded(json_of(answer)) or _as_text(answer))
     if status in {200, 204}:
         return
@@ -299,7 +303,7 @@ def _check(answer: Answer) -> None:
         raise Throttled(said, wait_ms(answer.headers.get("retry-after"), default_ms=_THROTTLED_MS))
     if status == 408 or status >= 500:
         raise Unknown(said)
-    if status == 409 or (status == 404 and _ADDRESS not in words.casefold()):
+    if of_an_order and (status == 409 or (status == 404 and _ADDRESS not in words.casefold())):
         raise Gone(f"{said}: no such working order")
     why = {
         401: "not allowed: the account is another user's, or an administrator has to cancel there",
