@@ -31,7 +31,7 @@ _LOOK_EVERY_S = 0.05
 #: Milliseconds after which an alert whose log-in came to nothing makes sense to try again.
 _AGAIN_MS = 1_000
 
-#: Characters from which on a header of a log-in is taken for a secret.
+#: Characters from which on a header of a log-in, or of a session, is taken for a secret.
 _SECRET_CHARACTERS = 8
 
 #: Carries one call of a log-in, its answer unscrubbed: it holds the session that is asked for.
@@ -118,7 +118,7 @@ class Session:
             tried = not isinstance(failure, NotSent) or failure.tried
             wait_ms = getattr(failure, "wait_ms", None) or _AGAIN_MS
             raise NotSent(words, tried=tried, wait_ms=wait_ms) from failure
-        self._scrubber.learn(headers.values())
+        self._scrubber.learn(_secrets(headers))
         number = self._ledger.end_log_in(self._credential, "done")
         log.say("logged_in", {"vendor": self._vendor.name})
         return LoggedIn(headers, number)
@@ -145,7 +145,13 @@ class Session:
         """Have the credentials known as secrets before they leave: a signature is as good as a password."""
 
         def learn_and_carry(call: Call) -> Answer:
-            self._scrubber.learn(each for each in call.headers.values() if len(each) >= _SECRET_CHARACTERS)
+            self._scrubber.learn(_secrets(call.headers))
             return carry(call)
 
         return learn_and_carry
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """Give what is secret in headers: each whole, and what stands behind a scheme, as behind "Bearer"."""
+    parts = [part for value in headers.values() for part in (value, value.rpartition(" ")[2])]
+    return [part for part in parts if len(part) >= _SECRET_CHARACTERS]
