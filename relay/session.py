@@ -34,6 +34,9 @@ _AGAIN_MS = 1_000
 #: Characters from which on a header of a log-in, or of a session, is taken for a secret.
 _SECRET_CHARACTERS = 8
 
+#: Headers that name the user: his orders and his alerts may be called by it.
+_NAMES = frozenset({"username", "userid"})
+
 #: Carries one call of a log-in, its answer unscrubbed: it holds the session that is asked for.
 Carry = Callable[[Call], Answer]
 
@@ -153,5 +156,6 @@ class Session:
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:
     """Give what is secret in headers: each whole, and what stands behind a scheme, as behind "Bearer"."""
-    parts = [part for value in headers.values() for part in (value, value.rpartition(" ")[2])]
+    said = [value for name, value in headers.items() if name.casefold() not in _NAMES]
+    parts = [part for value in said for part in (value, value.rpartition(" ")[2])]
     return [part for part in parts if len(part) >= _SECRET_CHARACTERS]
