@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay import log
-from relay.errors import CredentialRefused, NotSent, Refused, Throttled, VendorError
+from relay.errors import CredentialRefused, Gone, NotSent, Refused, Throttled, VendorError
 from relay.ledger import Ledger
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call, Vendor, held
@@ -114,6 +114,8 @@ class Session:
             # No word about the credential itself: a wrong address or application, or too many calls.
             failure.words = self._scrubber.scrub(failure.words)
             self._ledger.end_log_in(self._credential, "failed")
+            if isinstance(failure, Gone):
+                raise Refused(failure.words) from failure  # nor about an order
             raise
         except VendorError as failure:
             self._ledger.end_log_in(self._credential, "failed")
