@@ -12,7 +12,6 @@ from relay.outcome import Progress
 from relay.record import Record
 from relay.session import Session
 from relay.settings import Scrubber, Settings
-from relay.shared_lists import SharedLists
 from relay.vendor import Answer, Call, Clearance, Vendor
 from tests.running import SECRET
 
@@ -65,10 +64,10 @@ class Stage:
         rule: Rule,
         *,
         limits: Mapping[str, Rate | Window] | None = None,
-        lists: SharedLists | None = None,
+        lease_s: int = 5,
     ) -> None:
         """Put it together; no call is made."""
-        settings = some_settings(url)
+        settings = some_settings(url, RELAY_LEASE=str(lease_s))
         self.scrubber = Scrubber(settings)
         self.ledger = Ledger(settings)
         self.transport = Scripted(rule)
@@ -79,7 +78,6 @@ class Stage:
             Budget(CREDENTIAL, limits or {}),
             self.session,
             Alarm(),
-            lists or SharedLists(),
         )
         self._claimed = 0
 

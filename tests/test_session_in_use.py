@@ -177,8 +177,9 @@ def test_log_ins_count_against_their_own_limit(redis_url: str, server: Server) -
 
 
 @pytest.mark.promise(2)
-def test_nobody_logs_in_for_a_record_that_another_holds(stage: Stage) -> None:
+def test_nobody_logs_in_for_a_record_that_another_holds(redis_url: str, server: Server) -> None:
     """When the lease is over, another is at work: not even a log-in leaves."""
+    stage = Stage(redis_url, AS, server.rule, lease_s=1)
     held = stage.hold(BY_ID)
     until(lambda: stage.ledger.take_due(5), what="the end of the lease")
 
