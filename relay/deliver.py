@@ -345,11 +345,12 @@ class Delivery:
             except VendorError:
                 self._read_back = False
                 raise
-            named = [order for order in found if order.client_id == self._cancel.name]
-            if named:
-                outcome = OrderOutcome(named[0].order_id, account)
-                self._progress.orders.append(outcome)
-                self._prover.look_and_ask({outcome.key: named[0]})
+            for order in found:
+                # One that works is newer, or it would have been listed; so may be one that is over.
+                mine = order.client_id == self._cancel.name and order.state.over
+                if mine and self._take_in(order) is Verdict.MEANT:
+                    self._prover.look_and_ask({(order.account, order.order_id): order})
+                    break
 
     def _take_in(self, order: Order, *, may_act: bool = True) -> Verdict:
         """Add a working order to those of the cancel, if the alert means it or might."""
