@@ -29,13 +29,14 @@ DESK: Mapping[str, Resting] = {
     "colleague's buy": Resting(colleagues=True),
     "second buy": Resting(account="second", named=True),
     "second sell": Resting(account="second", side="sell"),
+    "second other sell": Resting(account="second", instrument="other_instrument", side="sell"),
     "stranger's buy": Resting(account="stranger", named=True),
 }
 
 _OWN = frozenset({"buy", "sell", "other buy", "other sell"})
 _ACCOUNT = _OWN | {"colleague's buy"}
 _INSTRUMENT = frozenset({"buy", "sell", "colleague's buy"})
-_SECOND = frozenset({"second buy", "second sell"})
+_SECOND = frozenset({"second buy", "second sell", "second other sell"})
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Self
 
+import pytest
 import redis
 
 from relay.compose import compose
@@ -18,7 +19,7 @@ from relay.pipeline import Pipeline, Received
 from relay.record import Record
 from relay.reply import Reply
 from relay.sandbox.control import SECRET_HEADERS
-from relay.sandbox.wire import Kind, RecordedCall
+from relay.sandbox.wire import Answer, Kind, RecordedCall, Request
 from relay.settings import Settings
 from tests.e2e.test_secrets import everything_in, found
 from tests.running import SECRET, until
@@ -125,6 +126,14 @@ class Stage:
         for order_id in order_ids:
             until(lambda: self.is_asked_for(order_id), within=PATIENCE_S, what=f"the cancel of {order_id}")  # noqa: B023 - called in this round
             self.broker.book.move(order_id, self.row.cancelled)
+
+    @contextlib.contextmanager
+    def between(self, meet: Callable[[Request, Callable[[Request], Answer]], Answer]) -> Iterator[None]:
+        """Stand between relay and broker: what is given sees each request, and the broker's way to answer."""
+        answer = self.broker.answer
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.broker, "answer", lambda request: meet(request, answer))
+            yield
 
     # Alerts --------------------------------------------------------------------------------------------
 

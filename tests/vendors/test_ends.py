@@ -1,5 +1,7 @@
 """What becomes of an order is told as the broker has it, and never more than that."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from relay.outcome import Outcome, Status
 from relay.record import Record
 from relay.sandbox.trouble import Trouble
+from relay.sandbox.wire import Answer, Request
 from tests.running import until
 from tests.vendors.desk import DESK
 from tests.vendors.expectations import Row
@@ -179,6 +182,33 @@ def test_a_cancel_that_the_exchange_refuses_is_asked_for_again(row: Row, aim: st
 
     assert not refused.status.ended
     assert stage.state(order) == row.cancelled
+    assert (record.status, told(record)) == (Status.CONFIRMED, [Outcome.CANCELLED])
+
+
+@pytest.mark.promise(5)
+def test_an_order_that_is_no_longer_shown_is_no_evidence(row: Row, stage: Stage) -> None:
+    """Once its cancel may have arrived, an order that the vendor knows no more is neither gone nor there."""
+    stage.broker.behaviour.cancel_after_s = None
+    order = stage.place()
+
+    def lost(request: Request, answer: Callable[[Request], Answer]) -> Answer:
+        if stage.broker.kind_of(request) != "read":
+            return answer(request)
+        nowhere = str(row.nowhere)
+        target, body = (
+            request.target.replace(order, nowhere),
+            request.body.replace(order.encode(), nowhere.encode()),
+        )
+        return answer(dataclasses.replace(request, target=target, body=body))
+
+    with stage.between(lost):
+        reply = stage.cancel(order)
+        looked_at(stage, LOOKS)
+        meanwhile = stage.record(reply)
+    stage.let_go([order])
+    record = stage.ended(reply)
+
+    assert (meanwhile.status, told(meanwhile)) == (Status.REQUESTED, [Outcome.REQUESTED])
     assert (record.status, told(record)) == (Status.CONFIRMED, [Outcome.CANCELLED])
 
 
