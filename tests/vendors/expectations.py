@@ -273,7 +273,7 @@ _AUTOSHARES: Mapping[str, Any] = {
     "second": 6304,
     "instrument": "AAPL",
     "other_instrument": "MSFT",
-    "other_names": ("aapl",),
+    "other_names": ("aapl", 4),
     "working": "New",
     "cancelled": "Canceled",
     "filled": "Filled",
@@ -315,9 +315,9 @@ AUTOSHARES_OMS = Row(
 
 AUTOSHARES_VENUE = Row(
     name="autoshares, venue",
-    # Rows as in the vendor's samples: without a symbol, with other links between the pages.
+    # What the vendor's pages and its schema say differently.
     start=lambda: _etna(
-        AutosharesBehaviour(cancel_status=200, shows_symbol=False, page_links="null", error_bodies="empty")
+        AutosharesBehaviour(cancel_status=200, app_key_status=401, page_links="null", error_bodies="json")
     ),
     settings={**_AUTOSHARES_SETTINGS, "AUTOSHARES_CONFIRM": "venue"},
     **_AUTOSHARES,
