@@ -225,6 +225,8 @@ class Delivery:
             survey = Survey(self._survey)
             survey.start()
             listed = survey.result(_HEAD_START_S)
+            if survey.refused is not None:
+                raise survey.refused
             if listed is not None:
                 self._note_what_is_there(listed)
         taken: list[Cancel] = []

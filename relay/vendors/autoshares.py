@@ -91,8 +91,9 @@ class Autoshares(Vendor):
                 f"Autoshares asks for another step at the log-in, {step} ({said.get('reason')}), which a "
                 "relay cannot give: use a user who logs in by name and password alone"
             )
-        failed = state == "failed" and answer.status < 500
-        if failed or (answer.status == 401 and _APPLICATION not in _words(said).casefold()):
+        # A 403 without these words may come from whatever stands before the vendor.
+        refused = state == "failed" or _APPLICATION in _words(said).casefold()
+        if answer.status == 401 or (refused and answer.status < 500):
             raise CredentialRefused(f"Autoshares refuses the log-in{_words(said)}")
         _check(answer)
         token = said.get("token")

@@ -324,4 +324,3 @@ AUTOSHARES_VENUE = Row(
 )
 
 ROWS: tuple[Row, ...] = (CROSSTRADE, ALPHAPOINT_BY_ORDER, ALPHAPOINT_BULK, AUTOSHARES_OMS, AUTOSHARES_VENUE)
-ROWS = (CROSSTRADE,)  # until the relay speaks to the others: delete this line

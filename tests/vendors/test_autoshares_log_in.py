@@ -77,6 +77,14 @@ def test_a_token_is_read_in_any_case(names: tuple[str, str], state: str) -> None
         ),
         *(
             pytest.param(
+                answer(NO_APPLICATION, status),
+                "Autoshares refuses the log-in: Application key is not defined",
+                id=f"the application, with a {status}",
+            )
+            for status in (401, 403)
+        ),
+        *(
+            pytest.param(
                 answer(expecting("SecutityPin", "Invalid pin"), status),
                 "asks for another step at the log-in, SecutityPin (Invalid pin), which a relay cannot give",
                 id=f"a PIN, with a {status}",
@@ -124,8 +132,8 @@ _NO_TOKENS: list[object] = [
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        pytest.param(answer(NO_APPLICATION, 403), Refused, id="the application, 403"),
-        pytest.param(answer(NO_APPLICATION, 401), Refused, id="the application, 401"),
+        pytest.param(answer(b"", 403), Refused, id="403, empty"),
+        pytest.param(answer(b"<html>blocked</html>", 403), Refused, id="403, of something in between"),
         pytest.param(answer(NO_ROUTE, 404), Refused, id="404, no such address"),
         pytest.param(answer(b"", 404), Refused, id="404, empty"),
         pytest.param(answer(b"", 409), Refused, id="409"),
