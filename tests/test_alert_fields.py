@@ -1,6 +1,7 @@
 """The fields of an alert: what each may say, and every refusal by name, all of them at once."""
 
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ SCRUBBER = Scrubber(
 #: 2026-11-21T14:30:00Z in Unix seconds.
 AT_S = 1_795_271_400
 
-#: Stands for a field that is not there; `None` is JSON's null.
-LEFT_OUT = object()
+#: Stands for a field that is not there; `None` is JSON's null. It reads the same in every process.
+LEFT_OUT = Enum("Absence", ["LEFT_OUT"]).LEFT_OUT
 
 
 def alert(**changes: object) -> dict[str, Any]:
