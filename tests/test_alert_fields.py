@@ -19,8 +19,15 @@ SCRUBBER = Scrubber(
 #: 2026-11-21T14:30:00Z in Unix seconds.
 AT_S = 1_795_271_400
 
+
+class Absence(Enum):
+    """Stand for what is not there."""
+
+    LEFT_OUT = 0
+
+
 #: Stands for a field that is not there; `None` is JSON's null. It reads the same in every process.
-LEFT_OUT = Enum("Absence", ["LEFT_OUT"]).LEFT_OUT
+LEFT_OUT = Absence.LEFT_OUT
 
 
 def alert(**changes: object) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """An order that the trader's own id names: that one, wherever it stands, and never a newer one of its id."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from relay.cancel import Cancel, Scope
+from relay.conclude import OUT_OF_TIME
 from relay.deliver import Delivery
 from relay.outcome import Outcome, Progress, Status
 from relay.vendor import Answer, Call
@@ -31,6 +32,9 @@ class Exchange:
         self.orders: list[dict[str, Any]] = []
         self.cancels: list[Mapping[str, Any]] = []
         self.history: Answer | None = None
+        #: Orders that the list of open ones does not show yet.
+        self.late: set[int] = set()
+        self.on_cancel: Callable[[], None] = lambda: None
         self.now_ms = 0
 
     def place(self, number: int, *, before_ms: int, state: str = "Working", own_id: object = OWN_ID) -> None:
@@ -49,12 +53,14 @@ class Exchange:
             case "/AuthenticateUser":
                 return answer({"Authenticated": True, "SessionToken": "tests-only-token"})
             case "/GetOpenOrders":
-                return answer([each for each in self.orders if each["OrderState"] == "Working"])
+                working = [each for each in self.orders if each["OrderState"] == "Working"]
+                return answer([each for each in working if each["OrderId"] not in self.late])
             case "/GetOrdersHistory":
                 return self.history or answer(self.orders)
             case "/GetOrderStatus":
                 return answer([self._order(int(asked["OrderId"][0]))])
             case "/CancelOrder":
+                self.on_cancel()
                 body = json.loads(json.dumps(call.body))
                 self.cancels.append(body)
                 self._order(body["OrderId"])["OrderState"] = "Canceled"
@@ -79,10 +85,11 @@ def stage(redis_url: str, exchange: Exchange) -> Stage:
     return stage
 
 
-def visited(stage: Stage, *, visits: int = 1) -> Progress:
-    """Visit the alert, which came a while ago, and give how far it is."""
-    held = stage.hold(CANCEL, came_ms_ago=AGO_MS)
+def visited(stage: Stage, *, visits: int = 1, ago_ms: int = AGO_MS) -> Progress:
+    """Visit the alert, which came a while ago and has been visited before, and give how far it is."""
+    held = stage.hold(CANCEL, came_ms_ago=ago_ms)
     progress = held.record.cancels[0][1]
+    progress.started = True
     for _ in range(visits):
         Delivery(held, CANCEL, progress, stage.line, stage.talk(held)).again()
     return progress
@@ -148,6 +155,55 @@ def test_the_newest_that_was_there_is_the_one(stage: Stage, exchange: Exchange) 
     exchange.place(2, before_ms=60_000, state="Canceled")
 
     assert outcomes(visited(stage)) == {2: Outcome.ALREADY_DONE}
+
+
+@pytest.mark.promise(1)
+def test_an_order_that_only_the_newest_orders_show_is_cancelled(stage: Stage, exchange: Exchange) -> None:
+    """Where the list of open orders is late it is found all the same: it was there when the alert came."""
+    exchange.place(1, before_ms=60_000)
+    exchange.late = {1}
+
+    progress = visited(stage, visits=2)
+
+    assert exchange.state(1) == "Canceled"
+    assert progress.status is Status.CONFIRMED
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize("late", [set(), {1}], ids=["listed", "shown among the newest"])
+def test_an_order_is_written_down_before_it_is_asked_for(
+    stage: Stage, exchange: Exchange, late: set[int]
+) -> None:
+    """Whoever takes over finds which order may have been cancelled, wherever it was found."""
+    exchange.place(1, before_ms=60_000)
+    exchange.late = late
+    known: list[dict[object, Outcome]] = []
+
+    def look() -> None:
+        stored = stage.ledger.read(f"{1:032x}")
+        assert stored is not None
+        known.append(outcomes(stored.cancels[0][1]))
+
+    exchange.on_cancel = look
+    visited(stage)
+
+    assert known == [{1: Outcome.PENDING}]
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("late", [set(), {1}], ids=["listed", "shown among the newest"])
+def test_an_order_that_is_seen_after_the_alerts_time_is_not_asked_for(
+    stage: Stage, exchange: Exchange, late: set[int]
+) -> None:
+    """What was not found while the alert was good is told, and left."""
+    exchange.place(1, before_ms=120_000)
+    exchange.late = late
+
+    progress = visited(stage, ago_ms=70_000)
+
+    assert exchange.cancels == []
+    assert progress.status is Status.FAILED
+    assert progress.reason == OUT_OF_TIME
 
 
 @pytest.mark.promise(5)

@@ -265,7 +265,8 @@ def test_a_log_in_that_came_to_nothing_is_not_sent(
 @pytest.mark.parametrize(
     ("vendor", "given", "kind"),
     [
-        pytest.param(AS, answer(NO_APPLICATION, 403), Refused, id="the application"),
+        pytest.param(AS, answer(b"", 403), Refused, id="a bare 403"),
+        pytest.param(AS, answer(NO_APPLICATION, 403), CredentialRefused, id="the application"),
         pytest.param(AS, answer(b"", 404), Refused, id="the address"),
         pytest.param(AP, answer(refusal(104, "Resource Not Found")), Refused, id="not found"),
         pytest.param(AS, answer(b"", 429, retry_after="5"), Throttled, id="too many"),
