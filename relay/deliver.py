@@ -328,7 +328,7 @@ class Delivery:
         warn_of_newer(self._cancel, progress, newer)
         warn_of_others(self._cancel, progress, listed)
         if self._cancel.scope is Scope.CLIENT_ORDER and not progress.orders and missing is None:
-            self._find_what_is_over()
+            listed += self._found_in_the_past(may_act=may_act)
         if len(progress.orders) > known:
             # Whoever takes over has to know what was there, and what may have been asked for.
             self._held.save()
@@ -336,8 +336,9 @@ class Delivery:
         if missing is not None:
             raise missing
 
-    def _find_what_is_over(self) -> None:
-        """Look among the newest orders for the one that the trader's own id names, since none works."""
+    def _found_in_the_past(self, *, may_act: bool) -> tuple[Order, ...]:
+        """Take in the order that the trader's own id names from the newest ones, since none works."""
+        taken: list[Order] = []
         for account in self._accounts_reached(urgent=True):
             conversation = self._vendor.recent(account)
             try:
@@ -348,11 +349,12 @@ class Delivery:
                 self._read_back = False
                 raise
             for order in found:
-                # One that works is newer, or it would have been listed; so may be one that is over.
-                mine = order.client_id == self._cancel.name and order.state.over
-                if mine and self._take_in(order) is Verdict.MEANT:
-                    self._prover.look_and_ask({(order.account, order.order_id): order})
+                # Another of that id may be newer than the alert, whether it works or is over by now.
+                named = order.client_id == self._cancel.name
+                if named and self._take_in(order, may_act=may_act) is Verdict.MEANT:
+                    taken.append(order)
                     break
+        return tuple(taken)
 
     def _take_in(self, order: Order, *, may_act: bool = True) -> Verdict:
         """Add a working order to those of the cancel, if the alert means it or might."""
