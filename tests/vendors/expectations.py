@@ -1,7 +1,8 @@
 """What differs between vendors, a row for each: the contract suite beside this file is one for all of them.
 
-The rows are written from the specification and from the vendors' documents, never from our adapters. A vendor
-whose documents leave two readings that matter has a row for each.
+A new vendor is one row here, beside its file, its schema and its stand-in. Rows are written from the
+specification and from the vendors' documents, never from our adapters. A vendor that is spoken to in two
+ways, or whose documents leave two readings that matter, has a row for each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from relay.sandbox.alphapoint import AlphaPointBehaviour, AlphaPointSandbox
 from relay.sandbox.autoshares import AutosharesBehaviour, AutosharesSandbox
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
+from relay.sandbox.trouble import On
 
 Broker = CrossTradeSandbox | AlphaPointSandbox | AutosharesSandbox
 
@@ -38,11 +40,10 @@ class Row:
     `settings` point a relay at the stand-in that `start` makes; the one of its address is `address`.
     `other_names` mean the instrument too. `nowhere` is an order id that is in no book. `takes` are the
     targets that the vendor can express; `refused`, by their names, those that it cannot, and ids of other
-    types.
-    `one_call` says of a target whether the first try is a bulk call; what is not in it is left open. `own_id`
-    is the trader's own id of an order. `user` may trade in the accounts, and so may `colleague`; `stranger`
-    is somebody else's account. `wrong` are the settings of a credential that is none. `credentials` are the
-    headers that carry one.
+    types. `one_call` says of a target whether the first try is a bulk call; what is not in it is left open.
+    `own_id` is the trader's own id of an order. `user` may trade in the accounts, and so may `colleague`;
+    `stranger` is somebody else's account. `wrong` are the settings of a credential that is none. `tried` are
+    the calls that the row runs into trouble with; what another row of the vendor sends alike is tried there.
     """
 
     name: str
@@ -54,7 +55,6 @@ class Row:
     second: Id
     instrument: str
     other_instrument: str
-    working: str
     cancelled: str
     filled: str
     as_id: Callable[[str], Id]
@@ -64,7 +64,7 @@ class Row:
     refused: Mapping[str, Refused]
     one_call: Mapping[str, bool]
     wrong: tuple[Mapping[str, str], ...]
-    credentials: tuple[str, ...]
+    tried: frozenset[On]
     other_names: tuple[Id, ...] = ()
     own_id: Id | None = None
     user: int | None = None
@@ -80,8 +80,6 @@ class Row:
 def _refused_ids(target: str, ids: Mapping[str, object], **beside: object) -> dict[str, Refused]:
     return {f"{target} {name}": ({**beside, target: value}, target) for name, value in ids.items()}
 
-
-# CrossTrade --------------------------------------------------------------------------------------------
 
 _NO_TEXT: Mapping[str, object] = {
     "as a number": 17,
@@ -105,7 +103,6 @@ CROSSTRADE = Row(
     instrument="MES 12-26",
     other_instrument="NQ 12-26",
     other_names=("mes 12-26", "MESZ26"),
-    working="Working",
     cancelled="Cancelled",
     filled="Filled",
     as_id=str,
@@ -123,11 +120,9 @@ CROSSTRADE = Row(
     },
     one_call={"order_id": False, "instrument": True, "account": True, "everything": True},
     wrong=({"CROSSTRADE_TOKEN": "invented-wrong-token"},),
-    credentials=("Authorization",),
+    tried=frozenset({"cancel", "read"}),
 )
 
-
-# AlphaPoint --------------------------------------------------------------------------------------------
 
 _NO_INT64: Mapping[str, object] = {
     "as a word": "seven",
@@ -170,7 +165,6 @@ _ALPHAPOINT: Mapping[str, Any] = {
     "instrument": "BTCCAD",
     "other_instrument": "ETHCAD",
     "other_names": (1,),
-    "working": "Working",
     "cancelled": "Canceled",
     "filled": "FullyExecuted",
     "as_id": int,
@@ -209,7 +203,7 @@ ALPHAPOINT_BY_ORDER = Row(
         "user": False,
     },
     wrong=({"ALPHAPOINT_API_SECRET": "invented-wrong-secret"},),
-    credentials=("APIKey", "Signature", "APToken"),
+    tried=frozenset({"cancel", "read", "login"}),
     **_ALPHAPOINT,
 )
 
@@ -233,12 +227,10 @@ ALPHAPOINT_BULK = Row(
         "user": True,
     },
     wrong=({"ALPHAPOINT_PASSWORD": "invented:wrong-password"},),
-    credentials=("Authorization", "APToken"),
+    tried=frozenset({"cancel", "login"}),
     **_ALPHAPOINT,
 )
 
-
-# Autoshares --------------------------------------------------------------------------------------------
 
 _NO_INT32: Mapping[str, object] = {
     "as a word": "seven",
@@ -274,7 +266,6 @@ _AUTOSHARES: Mapping[str, Any] = {
     "instrument": "AAPL",
     "other_instrument": "MSFT",
     "other_names": ("aapl", 4),
-    "working": "New",
     "cancelled": "Canceled",
     "filled": "Filled",
     "as_id": int,
@@ -296,7 +287,6 @@ _AUTOSHARES: Mapping[str, Any] = {
         {"AUTOSHARES_PASSWORD": "invented-wrong-password"},
         {"AUTOSHARES_APP_KEY": "invented-wrong-key"},
     ),
-    "credentials": ("Et-App-Key", "Password", "Authorization"),
 }
 
 _AUTOSHARES_SETTINGS: Mapping[str, str] = {
@@ -310,6 +300,7 @@ AUTOSHARES_OMS = Row(
     name="autoshares, oms",
     start=lambda: _etna(AutosharesBehaviour()),
     settings=_AUTOSHARES_SETTINGS,
+    tried=frozenset({"cancel", "read", "login"}),
     **_AUTOSHARES,
 )
 
@@ -320,6 +311,7 @@ AUTOSHARES_VENUE = Row(
         AutosharesBehaviour(cancel_status=200, app_key_status=401, page_links="null", error_bodies="json")
     ),
     settings={**_AUTOSHARES_SETTINGS, "AUTOSHARES_CONFIRM": "venue"},
+    tried=frozenset({"cancel"}),
     **_AUTOSHARES,
 )
 

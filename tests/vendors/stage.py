@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Self
 
 import pytest
@@ -27,7 +28,7 @@ from tests.vendors.desk import DESK, Resting, has
 from tests.vendors.expectations import Id, Row
 
 #: Seconds from a cancel that the broker took to the exchange's confirmation.
-SOON_S = 0.02
+SOON_S = 0.01
 
 #: Seconds before now at which an order was placed that was there beyond doubt; the rule knows two of it.
 LONG_AGO_S = 60.0
@@ -78,8 +79,6 @@ class Stage:
         self._relay.worker.stop()
         self.broker.stop()
 
-    # Orders --------------------------------------------------------------------------------------------
-
     def place(self, order: Resting = DESK["buy"], *, ago_s: float = LONG_AGO_S, quantity: int = 1) -> str:
         """Rest one order at the broker, placed so long ago."""
         row = self.row
@@ -124,7 +123,8 @@ class Stage:
     def let_go(self, order_ids: Collection[str]) -> None:
         """Confirm, as the exchange, each cancel of these orders as soon as it was asked for."""
         for order_id in order_ids:
-            until(lambda: self.is_asked_for(order_id), within=PATIENCE_S, what=f"the cancel of {order_id}")  # noqa: B023 - called in this round
+            asked_for = partial(self.is_asked_for, order_id)
+            until(asked_for, within=PATIENCE_S, what=f"the cancel of {order_id}")
             self.broker.book.move(order_id, self.row.cancelled)
 
     @contextlib.contextmanager
@@ -134,8 +134,6 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.broker, "answer", lambda request: meet(request, answer))
             yield
-
-    # Alerts --------------------------------------------------------------------------------------------
 
     def send(self, **fields: Any) -> Reply:  # noqa: ANN401 - a JSON value
         """Send an alert; its reply comes back, or the `Refusal` is raised."""
@@ -164,8 +162,6 @@ class Stage:
             return record if record.status.ended else None
 
         return until(look, within=PATIENCE_S, what="the alert's end")
-
-    # What is left behind --------------------------------------------------------------------------------
 
     def calls(self, *kinds: Kind) -> list[RecordedCall]:
         """List the broker's calls of these kinds."""
