@@ -49,7 +49,7 @@ class Stage:
         environ = {
             "REDIS_URL": redis_url,
             "RELAY_SECRET": SECRET,
-            "RELAY_LEASE": "1",
+            "RELAY_LEASE": "2",
             "RELAY_REPLY_WITHIN": "1",
             # Two alerts alike are two alerts here.
             "RELAY_CONTENT_TTL": "0",

@@ -1,7 +1,10 @@
 """Each target cancels exactly the orders that it means, at every vendor that can express it."""
 
+import time
+
 import pytest
 
+from relay.deliver import FRESH_MS
 from relay.outcome import Outcome, Status
 from tests.vendors.desk import TARGETS, Resting, reach, taken_by
 from tests.vendors.expectations import ROWS, Id, Row
@@ -20,9 +23,11 @@ MANY = 110
 def test_exactly_what_is_meant_is_cancelled_and_proven(row: Row, target: str, stage: Stage) -> None:
     """Other instruments, sides, accounts, users and strangers keep their orders; each order is told of."""
     desk, meant = stage.set_desk(), reach(row, target)
+    began = time.monotonic()
 
     record = stage.ended(stage.send(**TARGETS[target].fields(row, desk["buy"])))
 
+    in_time = time.monotonic() - began < FRESH_MS / 1000
     assert (stage.cancelled(), stage.touched()) == (meant, meant)
     assert record.status is Status.CONFIRMED
     told = outcomes(record)
@@ -30,15 +35,18 @@ def test_exactly_what_is_meant_is_cancelled_and_proven(row: Row, target: str, st
         assert list(told.values()) == [Outcome.CANCELLED]
     else:
         assert told == {row.as_id(desk[name]): Outcome.CANCELLED for name in meant}
-    check_the_calls(row, target, stage)
+    check_the_calls(row, target, stage, in_time=in_time)
 
 
-def check_the_calls(row: Row, target: str, stage: Stage) -> None:
-    """See that a call for many went out only where it means what was asked: never for a side, and once."""
+def check_the_calls(row: Row, target: str, stage: Stage, *, in_time: bool) -> None:
+    """See that a call for many went out only where it means what was asked: never for a side, and once.
+
+    On a machine that was too busy for one in time, the orders have gone by their ids.
+    """
     assert stage.sent_twice() == []
     if "," in target or row.one_call.get(target) is False:
         assert stage.calls("bulk") == []
-    elif target in row.one_call:
+    elif target in row.one_call and in_time:
         assert stage.calls("bulk") != []
         assert stage.calls("one") == []
 
