@@ -209,8 +209,9 @@ def test_an_order_that_is_seen_after_the_alerts_time_is_not_asked_for(
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("refused", [False, True], ids=["no past order", "no past to be had"])
 def test_an_id_that_no_order_has_is_refused(stage: Stage, exchange: Exchange, *, refused: bool) -> None:
-    """A definite no, also where the vendor shows nothing but what works."""
+    """A definite no, also where the past has an order without an id, or cannot be had."""
     exchange.place(1, before_ms=60_000, own_id=18)
+    exchange.place(2, before_ms=60_000, own_id=None, state="Canceled")
     exchange.history = answer(refusal(106, "Operation Not Supported")) if refused else None
 
     progress = visited(stage)
