@@ -36,7 +36,7 @@ FRESH_AFTER_TIMESTAMP_MS = 5_000
 
 #: Seconds that a bulk call whose answer names no orders waits for the list taken beside it: half of the
 #: time in which it may start.
-_HEAD_START_S = 0.5
+HEAD_START_S = 0.5
 
 #: Seconds that a list of many accounts may wait for the rate budget, call by call: begun anew at each
 #: visit it would never come to its end.
@@ -129,7 +129,7 @@ class Delivery:
         end_ms = record.read_until_ms if progress.started else record.act_until_ms
         if not progress.started and wait_ms is not None and now_ms + wait_ms > end_ms:
             # Held back for longer than the alert is good for: the trader is told now.
-            run_out(progress)
+            run_out(progress, early=True)
             return
         progress.due_ms = min(now_ms + max(pause_ms, wait_ms or 0), max(now_ms, end_ms) + 1)
 
@@ -224,7 +224,7 @@ class Delivery:
         else:
             survey = Survey(self._survey)
             survey.start()
-            listed = survey.result(_HEAD_START_S)
+            listed = survey.result(HEAD_START_S)
             if survey.refused is not None:
                 raise survey.refused
             if listed is not None:

@@ -207,7 +207,7 @@ TOKEN_CALL = ("POST /token", None, ONCE)
 
 def as_list(account: object = 140, when: str | None = None) -> tuple[str, None, str | None]:
     """Give Autoshares' call for the working orders of an account."""
-    states = "Status%20in%20%280%2C1%2C5%2C6%2C7%2C9%2C10%2C11%2C13%2C14%2C16%29"
+    states = "Status%20in%20%280%2C1%2C5%2C6%2C7%2C9%2C10%2C11%2C13%2C14%2C16%2C20%29"
     query = f"pageNumber=0&pageSize=100&filter={states}&sortField=Id&desc=false"
     return (f"GET /v1.0/accounts/{account}/orders?{query}", None, when)
 

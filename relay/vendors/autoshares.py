@@ -54,9 +54,10 @@ _STATES = {
 #: Years of a real order's time: .NET and SQL write "no date" as one in 1, 1753, 1900 or 9999.
 _YEARS = range(2000, 2099)
 
-#: The numbers of all states that are not surely over, for the filter (get-filtered-orders); 16 is Held's [I],
-#: which the page does not number. A number that a server does not know is one that no order has.
-_NOT_OVER = "Status in (0,1,5,6,7,9,10,11,13,14,16)"
+#: The numbers of all states that are not surely over, for the filter (get-filtered-orders). The page does not
+#: number Held: 16 comes next in the schema [I], and 20 stands in the page's own example [U]. A number that a
+#: server does not know is one that no order has.
+_NOT_OVER = "Status in (0,1,5,6,7,9,10,11,13,14,16,20)"
 
 _SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"}
 

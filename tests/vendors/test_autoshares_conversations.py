@@ -58,7 +58,7 @@ def test_reads_are_asked_for_as_the_documents_have_them() -> None:
     assert next(AS.working(ACCOUNT)) == Call(
         "GET",
         f"{base}?pageNumber=0&pageSize=100"
-        "&filter=Status%20in%20%280%2C1%2C5%2C6%2C7%2C9%2C10%2C11%2C13%2C14%2C16%29&sortField=Id&desc=false",
+        "&filter=Status%20in%20%280%2C1%2C5%2C6%2C7%2C9%2C10%2C11%2C13%2C14%2C16%2C20%29&sortField=Id&desc=false",
         limit="reads",
     )
     assert next(AS.recent(ACCOUNT)) == Call(

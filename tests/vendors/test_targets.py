@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from relay.deliver import FRESH_MS
+from relay.deliver import HEAD_START_S
 from relay.outcome import Outcome, Status
 from tests.vendors.desk import TARGETS, Resting, reach, taken_by
 from tests.vendors.expectations import ROWS, Id, Row
@@ -27,13 +27,13 @@ def test_exactly_what_is_meant_is_cancelled_and_proven(row: Row, target: str, st
 
     record = stage.ended(stage.send(**TARGETS[target].fields(row, desk["buy"])))
 
-    in_time = time.monotonic() - began < FRESH_MS / 1000
+    in_time = time.monotonic() - began < HEAD_START_S
     assert (stage.cancelled(), stage.touched()) == (meant, meant)
     assert record.status is Status.CONFIRMED
     told = outcomes(record)
     if target == "client_order_id":
         assert list(told.values()) == [Outcome.CANCELLED]
-    else:
+    elif in_time or told:
         assert told == {row.as_id(desk[name]): Outcome.CANCELLED for name in meant}
     check_the_calls(row, target, stage, in_time=in_time)
 
@@ -41,7 +41,8 @@ def test_exactly_what_is_meant_is_cancelled_and_proven(row: Row, target: str, st
 def check_the_calls(row: Row, target: str, stage: Stage, *, in_time: bool) -> None:
     """See that a call for many went out only where it means what was asked: never for a side, and once.
 
-    On a machine that was too busy for one in time, the orders have gone by their ids.
+    On a machine that was too busy for the call, or for the list beside it, the orders went by their ids, or
+    were not named.
     """
     assert stage.sent_twice() == []
     if "," in target or row.one_call.get(target) is False:
