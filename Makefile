@@ -14,8 +14,10 @@ help: ## list these words
 run: $(READY) ## run everything here, against stand-in brokers; ARGS="--port 9000" goes to python -m relay run
 	@$(PYTHON) -m relay run $(ARGS)
 
+# Most tests wait for processes and sockets: twice as many side by side as a small machine has cores. A file's
+# tests stay together, since they share a relay.
 test: $(READY) ## run every test; ARGS="-k ledger" goes to pytest
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses=4 --dist=loadfile $(ARGS)
 
 lint: $(READY) ## check style, format, types and the direction of imports
 	$(PYTHON) -m ruff check .

@@ -71,13 +71,17 @@ def give_up(progress: Progress) -> None:
         progress.end(Status.UNKNOWN, f"no evidence either way when the time for reading back was over{last}")
 
 
-def run_out(progress: Progress) -> None:
-    """End a cancel of which nothing could start before its `max_age` was over."""
+def run_out(progress: Progress, *, early: bool = False) -> None:
+    """End a cancel of which nothing could start before its `max_age` was over.
+
+    `early`: it is not over yet, but nothing can start before it will be.
+    """
     last = f": {progress.reason}" if progress.reason else ""
     if progress.attempts:
         progress.end(Status.FAILED, f"could not be sent before its time ran out{last}")
     else:
-        progress.end(Status.EXPIRED, f"its time ran out before a first try{last}")
+        when = "runs out before a first try can be made" if early else "ran out before a first try"
+        progress.end(Status.EXPIRED, f"its time {when}{last}")
 
 
 def warn_of_newer(cancel: Cancel, progress: Progress, count: int) -> None:

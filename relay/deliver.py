@@ -37,7 +37,7 @@ FRESH_AFTER_TIMESTAMP_MS = 5_000
 
 #: Seconds that a bulk call whose answer names no orders waits for the list taken beside it: half of the
 #: time in which it may start.
-_HEAD_START_S = 0.5
+HEAD_START_S = 0.5
 
 #: Seconds that a list of many accounts may wait for the rate budget, call by call: begun anew at each
 #: visit it would never come to its end.
@@ -168,7 +168,7 @@ class Delivery:
         end_ms = record.read_until_ms if progress.started else record.act_until_ms
         if not progress.started and wait_ms is not None and now_ms + wait_ms > end_ms:
             # Held back for longer than the alert is good for: the trader is told now.
-            run_out(progress)
+            run_out(progress, early=True)
             return
         progress.due_ms = min(now_ms + max(pause_ms, wait_ms or 0), max(now_ms, end_ms) + 1)
 
@@ -268,7 +268,9 @@ class Delivery:
         else:
             survey = Survey(self._survey)
             survey.start()
-            listed = survey.result(_HEAD_START_S)
+            listed = survey.result(HEAD_START_S)
+            if survey.refused is not None:
+                raise survey.refused
             if listed is not None:
                 self._note_what_is_there(listed)
         taken: list[Cancel] = []
@@ -370,7 +372,7 @@ class Delivery:
         warn_of_newer(self._cancel, progress, newer)
         warn_of_others(self._cancel, progress, listed)
         if self._cancel.scope is Scope.CLIENT_ORDER and not progress.orders and missing is None:
-            self._find_what_is_over()
+            listed += self._found_in_the_past(may_act=may_act)
         if len(progress.orders) > known:
             # Whoever takes over has to know what was there, and what may have been asked for.
             self._held.save()
@@ -378,8 +380,9 @@ class Delivery:
         if missing is not None:
             raise missing
 
-    def _find_what_is_over(self) -> None:
-        """Look among the newest orders for the one that the trader's own id names, since none works."""
+    def _found_in_the_past(self, *, may_act: bool) -> tuple[Order, ...]:
+        """Take in the order that the trader's own id names from the newest ones, since none works."""
+        taken: list[Order] = []
         for account in self._accounts_reached(urgent=True):
             conversation = self._vendor.recent(account)
             try:
@@ -389,11 +392,13 @@ class Delivery:
             except VendorError:
                 self._read_back = False
                 raise
-            named = [order for order in found if order.client_id == self._cancel.name]
-            if named:
-                outcome = OrderOutcome(named[0].order_id, account)
-                self._progress.orders.append(outcome)
-                self._prover.look_and_ask({outcome.key: named[0]})
+            for order in found:
+                # Another of that id may be newer than the alert, whether it works or is over by now.
+                named = order.client_id == self._cancel.name
+                if named and self._take_in(order, may_act=may_act) is Verdict.MEANT:
+                    taken.append(order)
+                    break
+        return tuple(taken)
 
     def _take_in(self, order: Order, *, may_act: bool = True) -> Verdict:
         """Add a working order to those of the cancel, if the alert means it or might."""

@@ -39,8 +39,10 @@ STRIKES_MS = 60_000
 REFUSED_MS = 60_000
 REFUSED_MOST_MS = 3_600_000
 
-#: Milliseconds of rest after a log-in that came to nothing, for all processes.
+#: Milliseconds of rest after a log-in that came to nothing, for all processes: doubled each time, up to the
+#: longest, so that a vendor that is away for a minute uses up no limit on log-ins.
 LOG_IN_REST_MS = 1_000
+LOG_IN_REST_MOST_MS = 10_000
 
 #: Milliseconds by which a window is longer than the vendor's: a call may reach him later than the next.
 _WINDOW_MARGIN_MS = 1_000
@@ -340,7 +342,7 @@ class Ledger:
         return int(self._guard(lambda: self._redis.hget(name, "done")) or 0)
 
     def _log_in(self, credential: str, step: str) -> Any:  # noqa: ANN401 - a pair of the script's
-        times = [self._lease_ms, LOG_IN_REST_MS, REFUSED_MS, REFUSED_MOST_MS]
+        times = [self._lease_ms, LOG_IN_REST_MS, LOG_IN_REST_MOST_MS, REFUSED_MS, REFUSED_MOST_MS]
         return self._run("log_in", [f"{_PREFIX}log-in:{credential}"], [step, self._process, *times])
 
     def strike(self, address: str) -> bool:

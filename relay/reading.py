@@ -16,6 +16,10 @@ _WAIT_MOST_MS = 900_000
 #: Seconds, as "5", "0.35" or "1s".
 _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
 
+#: Digits of any id, count or time at most: int("1e999999999") would take minutes, of 5 000 digits it raises.
+_DIGITS = 20
+_WHOLE = re.compile(rf"[0-9]{{1,{_DIGITS}}}")
+
 #: What a path takes for itself, however it is quoted.
 NO_NAMES = frozenset({"", ".", ".."})
 
@@ -35,10 +39,11 @@ def folded(row: object) -> dict[str, Any] | None:
 
 def whole(value: object) -> int | None:
     """Read a whole number, also one in quotes or with a fraction of nothing; None for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        return int(value)
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        return int(value)
+    if isinstance(value, str):
+        return int(value) if _WHOLE.fullmatch(value) else None
+    if isinstance(value, Decimal):
+        is_whole = value.is_finite() and value.adjusted() < _DIGITS and value == value.to_integral_value()
+        return int(value) if is_whole else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay import log
-from relay.errors import CredentialRefused, NotSent, Refused, Throttled, VendorError
+from relay.errors import CredentialRefused, Gone, NotSent, Refused, Throttled, VendorError
 from relay.ledger import Ledger
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call, Vendor, held
@@ -34,8 +34,11 @@ _DOUBT_S = 300.0
 #: Milliseconds after which an alert whose log-in came to nothing makes sense to try again.
 _AGAIN_MS = 1_000
 
-#: Characters from which on a header of a log-in is taken for a secret.
+#: Characters from which on a header of a log-in, or of a session, is taken for a secret.
 _SECRET_CHARACTERS = 8
+
+#: Headers that name the user: his orders and his alerts may be called by it.
+_NAMES = frozenset({"username", "userid"})
 
 #: Carries one call of a log-in, its answer unscrubbed: it holds the session that is asked for.
 Carry = Callable[[Call], Answer]
@@ -124,6 +127,8 @@ class Session:
             # No word about the credential itself: a wrong address or application, or too many calls.
             failure.words = self._scrubber.scrub(failure.words)
             self._ledger.end_log_in(self._credential, "failed")
+            if isinstance(failure, Gone):
+                raise Refused(failure.words) from failure  # nor about an order
             raise
         except VendorError as failure:
             self._ledger.end_log_in(self._credential, "failed")
@@ -131,7 +136,7 @@ class Session:
             tried = not isinstance(failure, NotSent) or failure.tried
             wait_ms = getattr(failure, "wait_ms", None) or _AGAIN_MS
             raise NotSent(words, tried=tried, wait_ms=wait_ms) from failure
-        self._scrubber.learn(headers.values())
+        self._scrubber.learn(_secrets(headers))
         number = self._ledger.end_log_in(self._credential, "done")
         log.say("logged_in", {"vendor": self._vendor.name})
         return LoggedIn(headers, number)
@@ -158,7 +163,14 @@ class Session:
         """Have the credentials known as secrets before they leave: a signature is as good as a password."""
 
         def learn_and_carry(call: Call) -> Answer:
-            self._scrubber.learn(each for each in call.headers.values() if len(each) >= _SECRET_CHARACTERS)
+            self._scrubber.learn(_secrets(call.headers))
             return carry(call)
 
         return learn_and_carry
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """Give what is secret in headers: each whole, and what stands behind a scheme, as behind "Bearer"."""
+    said = [value for name, value in headers.items() if name.casefold() not in _NAMES]
+    parts = [part for value in said for part in (value, value.rpartition(" ")[2])]
+    return [part for part in parts if len(part) >= _SECRET_CHARACTERS]

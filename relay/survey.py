@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from relay.errors import LeaseEnded, NotReady, VendorError
+from relay.errors import CredentialRefused, LeaseEnded, NotReady, VendorError
 from relay.vendor import Order
 
 
@@ -16,6 +16,8 @@ class Survey:
         """Take the way to list; nothing starts yet."""
         self._take = take
         self._orders: tuple[Order, ...] | None = None
+        #: What the vendor said of the credential, where it let nobody in: no call can go then.
+        self.refused: CredentialRefused | None = None
         self._thread: threading.Thread | None = None
         self._called_off = False
         self._starting = threading.Lock()
@@ -41,5 +43,7 @@ class Survey:
     def _run(self) -> None:
         try:
             self._orders = self._take()
+        except CredentialRefused as refused:
+            self.refused = refused
         except (VendorError, LeaseEnded, NotReady):
             self._orders = None

@@ -1,6 +1,7 @@
 """The fields of an alert: what each may say, and every refusal by name, all of them at once."""
 
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -18,8 +19,15 @@ SCRUBBER = Scrubber(
 #: 2026-11-21T14:30:00Z in Unix seconds.
 AT_S = 1_795_271_400
 
-#: Stands for a field that is not there; `None` is JSON's null.
-LEFT_OUT = object()
+
+class Absence(Enum):
+    """Stand for what is not there."""
+
+    LEFT_OUT = 0
+
+
+#: Stands for a field that is not there; `None` is JSON's null. It reads the same in every process.
+LEFT_OUT = Absence.LEFT_OUT
 
 
 def alert(**changes: object) -> dict[str, Any]:
@@ -175,6 +183,156 @@ def test_what_crosstrade_cannot_express_is_refused_with_a_sentence(
     found = faults(alert(instrument=LEFT_OUT, **changes))
 
     assert says in found[name][0]
+
+
+def numbered(vendor: str, **changes: object) -> dict[str, Any]:
+    """Give the fields of a good alert for a vendor whose ids are numbers."""
+    return alert(**{"vendor": vendor, "account": 4, "instrument": "BTCCAD", **changes})
+
+
+def at_fault(fields: dict[str, Any]) -> dict[str, list[str]]:
+    """Give what is at fault, field by field, where every vendor is on."""
+    with pytest.raises(InvalidAlert) as refused:
+        read_alert(fields, {}, {"crosstrade", "alphapoint", "autoshares"}, SCRUBBER)
+    return refused.value.errors
+
+
+#: The largest id of each vendor.
+_MOST = {"alphapoint": 2**63 - 1, "autoshares": 2**31 - 1}
+
+#: What is no id of a vendor whose ids are numbers, in quotes or not.
+_NO_IDS: list[object] = [
+    *(0, -1, True, False, Decimal("7.5"), Decimal(7), {}, [[4]]),
+    *(
+        "0",
+        "00",
+        "-1",
+        "+7",
+        "7.0",
+        "7e3",
+        "1_0",
+        "0x7",
+        "Sim101",
+        "4 5",
+        "4,5",
+        "\u0661\u0667",
+        "9" * 21,
+        "8" * 5000,
+    ),
+]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("vendor", _MOST)
+@pytest.mark.parametrize("name", ["account", "order_id"])
+@pytest.mark.parametrize("value", _NO_IDS, ids=lambda value: f"{value!r}"[:20])
+def test_what_is_no_id_of_the_vendor_is_refused(vendor: str, name: str, value: object) -> None:
+    """A whole number from 1 on: account 0 means every account at AlphaPoint, and nothing anywhere else."""
+    changes = {name: value} if name == "account" else {name: value, "instrument": LEFT_OUT}
+
+    (said,) = at_fault(numbered(vendor, **changes))[name]
+
+    assert said.endswith(f": a whole number from 1 to {_MOST[vendor]}")
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("vendor", _MOST)
+@pytest.mark.parametrize("name", ["account", "order_id", "instrument"])
+def test_an_id_outside_the_vendors_type_is_refused(vendor: str, name: str) -> None:
+    """The largest one passes, the next does not: on the vendor's side it would be another order."""
+    most = _MOST[vendor]
+    changes: dict[str, object] = {} if name == "account" else {"instrument": LEFT_OUT}
+    vendors = {"alphapoint", "autoshares"}
+
+    for good in (most, str(most), 1, "1"):
+        assert read_alert(numbered(vendor, **{**changes, name: good}), {}, vendors, SCRUBBER).vendor == vendor
+    for bad in (most + 1, str(most + 1), 10**19):
+        assert list(at_fault(numbered(vendor, **{**changes, name: bad}))) == [name]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("vendor", _MOST)
+@pytest.mark.parametrize(
+    "accounts",
+    [[4, "4"], [4, "004"], [4, 0], [4, None], [4, "Sim101"], [], [4, [5]], list(range(1, 22))],
+    ids=repr,
+)
+def test_one_bad_account_refuses_the_alert(vendor: str, accounts: list[object]) -> None:
+    """Before anything is sent anywhere: a list with an account twice, however it is written, or with none."""
+    assert list(at_fault(numbered(vendor, account=accounts))) == ["account"]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("vendor", _MOST)
+@pytest.mark.parametrize(
+    "value", ["", " ", None, 0, "0", -1, True, [], {}, "x" * 51, "BTC\nCAD", "{{ticker}}"], ids=repr
+)
+def test_what_is_no_instrument_of_the_vendor_is_refused(vendor: str, value: object) -> None:
+    """A symbol, or a number from 1 on: nothing that could be read as every instrument."""
+    assert list(at_fault(numbered(vendor, instrument=value))) == ["instrument"]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize(
+    ("vendor", "value"),
+    [
+        *(("alphapoint", value) for value in (0, "0", -1, "mine-1", 2**63, "", None)),
+        *(("autoshares", value) for value in (17, "", " ", None, "x" * 101, "mine\n1")),
+    ],
+    ids=repr,
+)
+def test_what_is_no_own_id_at_the_vendor_is_refused(vendor: str, value: object) -> None:
+    """At AlphaPoint a number, and never 0, which every order has without one; at Autoshares a text."""
+    fields = numbered(vendor, instrument=LEFT_OUT, client_order_id=value)
+
+    assert list(at_fault(fields)) == ["client_order_id"]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("name", ["user_id", "oms_id"])
+@pytest.mark.parametrize("value", [0, "0", -1, "me", "", None, True, 2**63], ids=repr)
+def test_a_user_and_an_order_management_system_are_numbers_from_1_on(name: str, value: object) -> None:
+    """Left out, or 0, a user would be all of them."""
+    assert list(at_fault(numbered("alphapoint", **{name: value}))) == [name]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("scope", ["user", "User", " USER "])
+def test_a_users_cancel_says_which_user(scope: str) -> None:
+    """Without it the cancel would be everybody's."""
+    fields = alert(vendor="alphapoint", account=LEFT_OUT, instrument=LEFT_OUT, scope=scope)
+
+    assert at_fault(fields) == {"user_id": ['is missing: "scope": "user" cancels the orders of that user']}
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("target", ["order_id", "client_order_id"])
+def test_a_user_beside_one_order_is_refused(target: str) -> None:
+    """An order has its own user: saying one beside it is a mistake about the target."""
+    found = at_fault(numbered("alphapoint", instrument=LEFT_OUT, user_id=57, **{target: 17}))
+
+    assert found == {"user_id": ["goes with instrument or scope only: an order has its own user"]}
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize(
+    ("changes", "name", "says"),
+    [
+        ({"user_id": 57}, "user_id", "is AlphaPoint's: leave it out"),
+        ({"oms_id": 1}, "oms_id", "is AlphaPoint's: leave it out"),
+        (
+            {"scope": "user", "account": LEFT_OUT, "instrument": LEFT_OUT},
+            "scope",
+            'Autoshares cancels by account: say "account" or "everything"',
+        ),
+    ],
+    ids=["a user", "an order management system", "the scope of a user"],
+)
+def test_what_autoshares_cannot_express_is_refused_with_a_sentence(
+    changes: dict[str, object], name: str, says: str
+) -> None:
+    """Nothing is approximated: a user's cancel would be the whole account there."""
+    assert at_fault(numbered("autoshares", **changes))[name] == [says]
 
 
 @pytest.mark.promise(4)

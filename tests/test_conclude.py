@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.cancel import Cancel, Scope
-from relay.conclude import conclude, give_up, run_out, warn_of_others
+from relay.conclude import conclude, give_up, run_out, warn_of_newer, warn_of_others
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status, foremost
 from relay.vendor import Order, State
 
 ONE = Cancel("crosstrade", "Sim101", Scope.ORDER, "adb3")
 ALL = Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26")
+BY_OWN_ID = Cancel("alphapoint", 4, Scope.CLIENT_ORDER, 17)
 
 CANCELLED, FILLED, DONE = Outcome.CANCELLED, Outcome.FILLED, Outcome.ALREADY_DONE
 REQUESTED, PENDING = Outcome.REQUESTED, Outcome.PENDING
@@ -224,7 +225,7 @@ _PROGRESS = st.builds(
 
 @pytest.mark.promise(5)
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(cancel=st.sampled_from([ONE, ALL]), progress=_PROGRESS, read_back=st.booleans())
+@given(cancel=st.sampled_from([ONE, ALL, BY_OWN_ID]), progress=_PROGRESS, read_back=st.booleans())
 def test_success_is_never_said_of_an_order_that_may_work(
     cancel: Cancel, progress: Progress, *, read_back: bool
 ) -> None:
@@ -246,6 +247,98 @@ def test_success_is_never_said_of_an_order_that_may_work(
 def test_what_is_known_survives_the_ledger(progress: Progress) -> None:
     """Whoever takes a record over knows all that its last holder knew."""
     assert Progress.decode(json.loads(json.dumps(progress.encode()))) == progress
+
+
+@pytest.mark.promise(5)
+def test_an_own_id_that_no_order_has_is_refused_by_name() -> None:
+    """Read back, and nothing was ever sent: the trader is told that there is no such order."""
+    progress = Progress(started=True)
+
+    assert conclude(BY_OWN_ID, progress, read_back=True)
+    assert progress.status is Status.REJECTED
+    assert progress.reason == "no such order in this account (order with client id 17 in 4)"
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("sent", [Sent.MAYBE, Sent.UNNAMED, Sent.YES])
+def test_an_own_id_that_was_asked_for_by_a_process_that_died_is_not_refused(sent: Sent) -> None:
+    """What may have been cancelled is not called an order that never was."""
+    progress = Progress(started=True, sent=sent)
+
+    assert conclude(BY_OWN_ID, progress, read_back=True)
+    assert progress.status is not Status.REJECTED
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize(
+    ("outcome", "asks", "status"),
+    [
+        (CANCELLED, 1, Status.CONFIRMED),
+        (FILLED, 1, Status.CONFIRMED),
+        (FILLED, 0, Status.NOTHING_TO_CANCEL),
+        (DONE, 0, Status.NOTHING_TO_CANCEL),
+        (REJECTED, 0, Status.REJECTED),
+        (REQUESTED, 1, Status.REQUESTED),
+        (PENDING, 0, Status.IN_PROGRESS),
+    ],
+)
+def test_an_order_named_by_its_own_id_ends_by_what_became_of_it(
+    outcome: Outcome, asks: int, status: Status
+) -> None:
+    """As one that is named by the vendor's id, once what works was listed: another of its id may work."""
+    progress = Progress(started=True, orders=orders(outcome, asks=asks))
+
+    assert conclude(BY_OWN_ID, progress, read_back=True) is status.ended
+    assert progress.status is status
+    unread = Progress(started=True, orders=orders(outcome, asks=asks))
+    assert not conclude(BY_OWN_ID, unread, read_back=False)
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("told", [(), (CANCELLED,), (FILLED,), (DONE,)], ids=str)
+def test_an_order_whose_own_id_could_not_be_read_keeps_the_cancel_from_success(
+    told: tuple[Outcome, ...],
+) -> None:
+    """It may be the one that was meant: neither "no such order" nor confirmed."""
+    progress = Progress(started=True, orders=[*orders(*told), untold()])
+
+    assert conclude(BY_OWN_ID, progress, read_back=True)
+    assert (progress.status, progress.reason) == (Status.UNKNOWN, "left alone: no time")
+
+
+@pytest.mark.promise(5)
+def test_newer_orders_of_the_kind_are_counted_and_named_anew_each_time() -> None:
+    """The warning says how many are left alone now, and goes when there are none."""
+    progress = Progress(warnings=["another"])
+
+    warn_of_newer(BY_OWN_ID, progress, 2)
+    warn_of_newer(BY_OWN_ID, progress, 1)
+
+    assert progress.warnings == [
+        "another",
+        "order with client id 17 in 4: 1 placed, or changed, after the alert: left alone",
+    ]
+    warn_of_newer(BY_OWN_ID, progress, 0)
+    assert progress.warnings == ["another"]
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize(
+    "cancel",
+    [
+        BY_OWN_ID,
+        Cancel("alphapoint", 4, Scope.USER, user_id=57),
+        Cancel("alphapoint", None, Scope.EVERYTHING),
+    ],
+    ids=lambda cancel: cancel.words(),
+)
+def test_only_an_instruments_cancel_names_what_else_works(cancel: Cancel) -> None:
+    """A typo in an id shows as no such order; what works elsewhere in the account says nothing about it."""
+    progress = Progress()
+
+    warn_of_others(cancel, progress, (working("instrument 8", 1),))
+
+    assert progress.warnings == []
 
 
 @pytest.mark.promise(5)

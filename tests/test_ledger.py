@@ -420,6 +420,21 @@ def test_a_log_in_that_came_to_nothing_rests_for_a_moment(ledger: Ledger, redis_
     assert 0 < turn.wait_ms <= 1_000
 
 
+@pytest.mark.promise(1)
+def test_a_vendor_that_is_away_uses_up_no_limit_on_log_ins(ledger: Ledger, redis_url: str) -> None:
+    """The rest after a failed log-in grows to ten seconds, and a log-in that works ends it."""
+    with redis.Redis.from_url(redis_url) as raw:
+        for seconds in (1, 2, 4, 8, 10, 10):
+            assert ledger.turn_to_log_in("one").mine
+            assert ledger.end_log_in("one", "failed") == seconds * 1_000
+            raw.hset("relay:log-in:one", "rest_until", 0)
+    assert ledger.turn_to_log_in("one").mine
+    ledger.end_log_in("one", "done")
+    assert ledger.turn_to_log_in("one").mine
+
+    assert ledger.end_log_in("one", "failed") == 1_000
+
+
 @pytest.mark.promise(6)
 def test_a_vendor_that_asks_for_patience_holds_every_process_back(ledger: Ledger, redis_url: str) -> None:
     """After a 429 no process calls with that credential until the vendor's time has passed."""

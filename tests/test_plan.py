@@ -106,6 +106,116 @@ def test_an_alert_means_one_cancel_for_each_account(body: str, cancels: list[Can
     assert planned(body) == cancels
 
 
+#: The vendors whose ids are numbers.
+BOTH = {"alphapoint", "autoshares"}
+
+
+def planned_for(vendor: str, fields: str) -> list[Cancel]:
+    """Give the cancels that the fields of a JSON object mean at a vendor, all vendors being on."""
+    parsed = parse(f'{{"action": "cancel", "vendor": "{vendor}", {fields}}}'.encode())
+    return plan(read_alert(parsed.fields, parsed.faults, {"crosstrade", *BOTH}, SCRUBBER))
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("vendor", sorted(BOTH))
+@pytest.mark.parametrize(
+    ("fields", "scope", "name"),
+    [
+        pytest.param('"order_id": 17', Scope.ORDER, 17, id="an order"),
+        pytest.param('"order_id": "17"', Scope.ORDER, 17, id="an order, in quotes"),
+        pytest.param('"instrument": 8', Scope.INSTRUMENT, 8, id="an instrument by its number"),
+        pytest.param('"instrument": "8"', Scope.INSTRUMENT, 8, id="by its number, in quotes"),
+        pytest.param('"instrument": " 008 "', Scope.INSTRUMENT, 8, id="by its number, with zeros"),
+        pytest.param('"instrument": "BTC/CAD"', Scope.INSTRUMENT, "BTC/CAD", id="by its symbol"),
+        pytest.param('"instrument": "BTC8"', Scope.INSTRUMENT, "BTC8", id="by a symbol with a digit"),
+        pytest.param('"scope": "account"', Scope.ACCOUNT, None, id="an account"),
+    ],
+)
+def test_ids_are_numbers_where_the_vendors_are(
+    vendor: str, fields: str, scope: Scope, name: str | int | None
+) -> None:
+    """In quotes or not, an id becomes the number that the vendor has, in each account that is named."""
+    assert planned_for(vendor, f'"account": [4, "9"], {fields}') == [
+        Cancel(vendor, account, scope, name) for account in (4, 9)
+    ]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize(
+    ("vendor", "written", "own_id"),
+    [
+        ("alphapoint", "17", 17),
+        ("alphapoint", '"17"', 17),
+        ("alphapoint", "9223372036854775807", 2**63 - 1),
+        ("autoshares", '"17"', "17"),
+        ("autoshares", '"Exit-1"', "Exit-1"),
+    ],
+)
+def test_a_traders_own_id_is_of_the_vendors_type(vendor: str, written: str, own_id: str | int) -> None:
+    """A 64-bit number at the one, a text at the other: neither is turned into the other's."""
+    assert planned_for(vendor, f'"account": 4, "client_order_id": {written}') == [
+        Cancel(vendor, 4, Scope.CLIENT_ORDER, own_id)
+    ]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize(
+    ("fields", "cancel"),
+    [
+        pytest.param(
+            '"scope": "user", "user_id": 57',
+            Cancel("alphapoint", None, Scope.USER, user_id=57),
+            id="a user, in all accounts",
+        ),
+        pytest.param(
+            '"scope": "User", "user_id": "57", "side": "buy"',
+            Cancel("alphapoint", None, Scope.USER, side="buy", user_id=57),
+            id="a user's buys",
+        ),
+        pytest.param(
+            '"account": 4, "scope": "account", "user_id": 57',
+            Cancel("alphapoint", 4, Scope.ACCOUNT, user_id=57),
+            id="a user, in one account",
+        ),
+        pytest.param(
+            '"account": 4, "instrument": 8, "user_id": 57',
+            Cancel("alphapoint", 4, Scope.INSTRUMENT, 8, user_id=57),
+            id="a user, of one instrument",
+        ),
+        pytest.param(
+            '"scope": "everything", "user_id": 57',
+            Cancel("alphapoint", None, Scope.EVERYTHING, user_id=57),
+            id="everything of a user",
+        ),
+        pytest.param(
+            '"account": 4, "order_id": 17, "oms_id": "2"',
+            Cancel("alphapoint", 4, Scope.ORDER, 17, oms_id=2),
+            id="in another order management system",
+        ),
+    ],
+)
+def test_what_narrows_a_cancel_at_alphapoint_is_never_dropped(fields: str, cancel: Cancel) -> None:
+    """The user and the order management system go with the cancel, wherever it reaches."""
+    assert planned_for("alphapoint", fields) == [cancel]
+    assert Cancel.decode(json.loads(json.dumps(cancel.encode()))) == cancel
+
+
+@pytest.mark.promise(2)
+def test_an_id_in_quotes_is_the_same_alert() -> None:
+    """What makes two alerts one is what they ask for: an id is one number, however it is written."""
+    one, two, another = (
+        read_alert(
+            {"action": "cancel", "vendor": "alphapoint", "account": account, "scope": "account"},
+            {},
+            BOTH,
+            SCRUBBER,
+        )
+        for account in (4, "4", 5)
+    )
+
+    assert one.content() == two.content() != another.content()
+
+
 @pytest.mark.promise(4)
 @pytest.mark.parametrize(
     ("text", "at_fault"),
@@ -218,6 +328,44 @@ def test_any_fields_are_an_alert_or_a_refusal(changes: dict[str, Any]) -> None:
     else:
         assert plan(found)
         assert Alert.decode(json.loads(json.dumps(found.encode()))) == found
+
+
+@pytest.mark.promise(4)
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(sorted(BOTH)),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "account": _VALUES | st.integers(-1, 9),
+            "order_id": _VALUES | st.integers(-1, 9),
+            "client_order_id": _VALUES | st.integers(-1, 9),
+            "instrument": _VALUES | st.integers(-1, 9),
+            "scope": st.sampled_from(["account", "user", "everything", "", None]),
+            "side": st.sampled_from(["buy", "sell", "", None]),
+            "user_id": _VALUES | st.integers(-1, 9),
+            "oms_id": _VALUES | st.integers(-1, 9),
+        },
+    ),
+)
+def test_whatever_is_planned_names_what_it_means(vendor: str, fields: dict[str, Any]) -> None:
+    """No cancel of a vendor with numbers has an account, a target or a user that is 0, empty or missing."""
+    sent = {"action": "cancel", "vendor": vendor, **fields}
+    try:
+        cancels = plan(read_alert(sent, {}, BOTH, SCRUBBER))
+    except InvalidAlert:
+        return
+    for cancel in cancels:
+        wide = cancel.scope in {Scope.USER, Scope.EVERYTHING}
+        named = cancel.scope in {Scope.ORDER, Scope.CLIENT_ORDER, Scope.INSTRUMENT}
+        assert (cancel.account is None) is wide
+        assert wide or (type(cancel.account) is int and cancel.account > 0)
+        assert bool(cancel.name) is named
+        assert cancel.user_id is None or cancel.user_id > 0
+        assert cancel.user_id is not None or cancel.scope is not Scope.USER
+        assert vendor == "alphapoint" or (cancel.user_id, cancel.oms_id) == (None, None)
+        assert [cancel.side, cancel.user_id] == [fields.get("side"), cancel.user_id]
+        assert ("user_id" in fields) is (cancel.user_id is not None)
 
 
 @pytest.mark.promise(4)

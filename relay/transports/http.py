@@ -224,21 +224,26 @@ def _cut_short(response: requests.Response, body: bytes) -> bool:
 def _what_happened(flight: _Flight, failure: Exception, within_s: float) -> NotSent | Unknown:
     """Tell not sent from unknown: the only place that decides it."""
     if not flight.may_have_left:
-        return NotSent(f"no connection ({_kind(failure)})")
-    if flight.cut:
+        return NotSent(f"no connection ({_kind(_innermost(failure))})")
+    innermost = _innermost(failure)
+    if flight.cut or isinstance(innermost, TimeoutError):
+        # Whichever of the alarm and the socket's own clock came first.
         return Unknown(f"no answer within {within_s:g} s")
-    return Unknown(f"the connection broke before the answer was whole ({_kind(failure)})")
+    return Unknown(f"the connection broke before the answer was whole ({_kind(innermost)})")
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    """Give the cause of all the others."""
+    while True:
+        inner = failure.__cause__ or failure.__context__ or getattr(failure, "reason", None)
+        inner = inner or next((arg for arg in failure.args if isinstance(arg, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            return failure
+        failure = inner
 
 
 def _kind(failure: BaseException) -> str:
-    """Name the innermost cause in a few words; its own text could hold an address or a header."""
-    seen: BaseException = failure
-    while True:
-        inner = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
-        inner = inner or next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, socket.gaierror):
-        return seen.strerror.lower()
-    return type(seen).__name__
+    """Name a cause in a few words; its own text could hold an address or a header."""
+    if isinstance(failure, OSError) and failure.strerror and not isinstance(failure, socket.gaierror):
+        return failure.strerror.lower()
+    return type(failure).__name__

@@ -134,9 +134,10 @@ class AlphaPoint(Vendor):
     def _numbered(self, cancel: Cancel, symbol: str) -> Generator[Call, Answer, Cancel]:
         path = f"/GetInstruments?{urlencode({'OMSId': self.oms_id})}"
         rows = _rows((yield Call("GET", path, keep_s=_INSTRUMENTS_KEEP_S)))
-        symbols = [(_id(row, "instrumentid"), str(row.get("symbol", ""))) for row in rows]
+        symbols = [(_id(row, "instrumentid"), str(row.get("symbol") or "")) for row in rows]
         for plain in (str.casefold, _plain):
-            found = {each for each, name in symbols if plain(name) == plain(symbol)}
+            # Nothing is left of a chart's "NDAX:", which is no instrument without a symbol.
+            found = {each for each, name in symbols if plain(name) == plain(symbol) != ""}
             if len(found) > 1:
                 ids = ", ".join(map(str, sorted(found)))
                 raise Refused(
@@ -160,9 +161,14 @@ class AlphaPoint(Vendor):
 
     def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
         """Cancel an account's orders, or those of an instrument or a user in it (CancelAllOrders)."""
-        if not cancel.account or (cancel.scope is Scope.INSTRUMENT and not cancel.name):
-            # Left out, or 0, would mean every account, or every instrument.
-            message = "CancelAllOrders must never be sent without its account and its instrument"
+        needed = [cancel.account]
+        if cancel.scope is Scope.INSTRUMENT:
+            needed.append(cancel.name)
+        if cancel.scope is Scope.USER or cancel.user_id is not None:
+            needed.append(cancel.user_id)
+        if not all(needed):
+            # Left out, or 0, would mean every account, every instrument, or every user.
+            message = "CancelAllOrders must never be sent without its account, its instrument and its user"
             raise AssertionError(message)
         body: dict[str, Any] = {"OMSId": self.oms_id, "AccountId": cancel.account}
         if cancel.user_id is not None:
@@ -248,7 +254,8 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
         side=_SIDES.get(str(row.get("side", "")).lower()),
         state=_STATES.get(state.lower(), State.UNCLEAR),
         state_words=state,
-        created=Created(created_ms) if created_ms else None,
+        # 0, or .NET's year 1, is what an order has that was given no time.
+        created=Created(created_ms) if created_ms and created_ms > 0 else None,
         instrument_id=instrument_id,
         # 0 is what an order has that was given none.
         client_id=whole(row.get("clientorderid")),

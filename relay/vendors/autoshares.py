@@ -51,9 +51,13 @@ _STATES = {
     ),
 }
 
-#: The numbers of all states that are not surely over, for the filter (get-filtered-orders); 16 is Held's [I],
-#: which the page does not number. A number that a server does not know is one that no order has.
-_NOT_OVER = "Status in (0,1,5,6,7,9,10,11,13,14,16)"
+#: Years of a real order's time: .NET and SQL write "no date" as one in 1, 1753, 1900 or 9999.
+_YEARS = range(2000, 2099)
+
+#: The numbers of all states that are not surely over, for the filter (get-filtered-orders). The page does not
+#: number Held: 16 comes next in the schema [I], and 20 stands in the page's own example [U]. A number that a
+#: server does not know is one that no order has.
+_NOT_OVER = "Status in (0,1,5,6,7,9,10,11,13,14,16,20)"
 
 _SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"}
 
@@ -88,7 +92,9 @@ class Autoshares(Vendor):
                 f"Autoshares asks for another step at the log-in, {step} ({said.get('reason')}), which a "
                 "relay cannot give: use a user who logs in by name and password alone"
             )
-        if answer.status == 401 and _APPLICATION not in _words(said).casefold():
+        # A 403 without these words may come from whatever stands before the vendor.
+        refused = state == "failed" or _APPLICATION in _words(said).casefold()
+        if answer.status == 401 or (refused and answer.status < 500):
             raise CredentialRefused(f"Autoshares refuses the log-in{_words(said)}")
         _check(answer)
         token = said.get("token")
@@ -142,12 +148,15 @@ class Autoshares(Vendor):
     ) -> Generator[Call, Answer, tuple[Iterable[Mapping[str, Any]], bool]]:
         """Walk through the pages; say whether what was found is all of it."""
         found: dict[int, Mapping[str, Any]] = {}
+        most = 0
         for number in range(_PAGES):
             page = yield from self._page(account, number, filter=_NOT_OVER, sortField="Id", desc="false")
-            rows, total = _rows(page.get("result")), whole(page.get("totalcount"))
-            found |= {_id(row, "id"): row for row in rows}
-            more = len(found) < total if total is not None else bool(page.get("nextpagelink"))
-            if not rows or not more:
+            total, known = whole(page.get("totalcount")), len(found)
+            found |= {_id(row, "id"): row for row in _rows(page.get("result"))}
+            # The count falls with each order that goes: what an earlier page counted has to be found.
+            most = max(most, total or 0)
+            more = len(found) < most if total is not None else bool(page.get("nextpagelink"))
+            if not more or len(found) == known:
                 return found.values(), not more
         raise Unreadable("Autoshares' list of orders has no end")
 
@@ -160,7 +169,7 @@ class Autoshares(Vendor):
         """Cancel one order: 204 says that the order system, or the venue, took it (cancel-order)."""
         orders = "syncorders" if self.at_venue else "orders"
         path = f"{self._base}/accounts/{segment(account)}/{orders}/{segment(order_id)}"
-        _check((yield Call("DELETE", path, limit=f"cancels {account}")))
+        _check((yield Call("DELETE", path, limit=f"cancels {account}")), of_an_order=True)
 
     def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
         """Read one order. What an unknown one is answered is not documented [U]: 404, or 422."""
@@ -168,6 +177,7 @@ class Autoshares(Vendor):
         answer = yield Call("GET", path, limit="reads")
         if answer.status == 422:
             raise Gone("Autoshares answered 422")
+        _check(answer, of_an_order=True)
         row = folded(_body(answer))
         if row is None or _id(row, "id") != order_id:
             raise Unreadable("Autoshares answered about another order, or about none")
@@ -248,12 +258,12 @@ def _state(row: Mapping[str, Any], state: str) -> State:
 
 
 def _moment(value: object) -> Created | None:
-    """Read CreateDate; one without an offset is UTC [I]. Year 1 is .NET's "no date"."""
+    """Read CreateDate; one without an offset is UTC [I]."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
-    if moment is None or moment.year == 1:
+    if moment is None or moment.year not in _YEARS:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return Created(milliseconds(aware), zone_is_sure=moment.tzinfo is not None)
@@ -282,8 +292,11 @@ def _body(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
     return body
 
 
-def _check(answer: Answer) -> None:
-    """Let a 200 or 204 pass; raise what any other answer means. Errors may have JSON, text or no body."""
+def _check(answer: Answer, *, of_an_order: bool = False) -> None:
+    """Let a 200 or 204 pass; raise what any other answer means. Errors may have JSON, text or no body.
+
+    `of_an_order`: the address was an order's, so that a 404 or a 409 may mean that it is not there.
+    """
     status, words = answer.status, _words(folded(json_of(answer)) or _as_text(answer))
     if status in {200, 204}:
         return
@@ -292,7 +305,7 @@ def _check(answer: Answer) -> None:
         raise Throttled(said, wait_ms(answer.headers.get("retry-after"), default_ms=_THROTTLED_MS))
     if status == 408 or status >= 500:
         raise Unknown(said)
-    if status == 409 or (status == 404 and _ADDRESS not in words.casefold()):
+    if of_an_order and (status == 409 or (status == 404 and _ADDRESS not in words.casefold())):
         raise Gone(f"{said}: no such working order")
     why = {
         401: "not allowed: the account is another user's, or an administrator has to cancel there",
