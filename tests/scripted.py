@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from relay.alarm import Alarm
 from relay.alert import Alert
+from relay.breaker import Breaker
 from relay.budget import Budget, Rate, Window
 from relay.cancel import Cancel
 from relay.converse import Conversations, Line
@@ -78,6 +79,7 @@ class Stage:
             Budget(CREDENTIAL, limits or {}),
             self.session,
             Alarm(),
+            Breaker(vendor.name),
         )
         self._claimed = 0
 
