@@ -16,7 +16,7 @@ from typing import TypeVar
 from relay import log
 from relay.alarm import Alarm
 from relay.budget import Budget
-from relay.errors import NotSent, Refused, RelayError, Throttled, Unknown, VendorError
+from relay.errors import LeaseEnded, NotSent, Refused, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
 from relay.session import LoggedIn, Session
 from relay.settings import Scrubber
@@ -223,12 +223,10 @@ class Conversations:
         status: int | None = None
         words = "answered"
         try:
-            answer = self._line.transport.carry(
-                call,
-                session=session,
-                within_s=min(self._call_s, self._held.left_s() - _SETTLE_S),
-                clearance=cleared,
-            )
+            within_s = min(self._call_s, self._held.left_s() - _SETTLE_S)
+            if within_s <= 0:
+                raise LeaseEnded
+            answer = self._line.transport.carry(call, session=session, within_s=within_s, clearance=cleared)
             status = answer.status
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
