@@ -36,8 +36,10 @@ class Survey:
 
     def result(self, within_s: float) -> tuple[Order, ...] | None:
         """Wait so long at most, and give the list, if there is one by then."""
-        if self._thread is not None:
-            self._thread.join(within_s)
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(within_s)
         return self._orders
 
     def _run(self) -> None:
