@@ -172,7 +172,11 @@ class Conversations:
         vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
         answer = carry(session)
-        if session is None or not vendor.session_ended(answer) or self._lives_on(session):
+        if session is None or not vendor.session_ended(answer):
+            return answer
+        # Vendors answer the same to a call that the user may not make: where that was so a while ago, it is
+        # looked into first, or one wrong account would use up all log-ins.
+        if self._line.session.in_doubt and self._lives(session):
             return answer
         session = self._session(session, urgent=urgent)
         answer = carry(session)
@@ -180,17 +184,13 @@ class Conversations:
             if self._line.session.superseded(session):
                 # Some servers keep one session a user: this may be no refusal, but the newer log-in's doing.
                 raise NotSent(f"another log-in at {vendor.name} took over the session")
+            if not self._lives(session):
+                raise NotSent(f"{vendor.name} ended the session right after its log-in")
             self._line.session.doubt()
         return answer
 
-    def _lives_on(self, session: LoggedIn) -> bool:
-        """Say whether a session that seems to have ended lives, where the last one that seemed so did.
-
-        Vendors answer the same to a call that the user may not make: with a log-in for each of those, one
-        wrong account would use up all log-ins. So the accounts are asked for, which every user may see.
-        """
-        if not self._line.session.in_doubt:
-            return False
+    def _lives(self, session: LoggedIn) -> bool:
+        """Say whether a session that seems to have ended lives: the accounts are what every user may see."""
         try:
             probe = next(self._line.vendor.accounts())
             self._spend(probe, urgent=True, patience_s=0.0)
