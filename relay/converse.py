@@ -144,7 +144,8 @@ class Conversations:
             self._ledger.hold_back(self._line.budget.credential, throttled.wait_ms)
             raise
         except VendorError as failure:
-            failure.words = failure.words[:WORDS_CHARACTERS]
+            # Once more, on what was read: a vendor may write a secret in more ways than bytes show.
+            failure.words = self._scrubber.scrub(failure.words)[:WORDS_CHARACTERS]
             raise
 
     def list_working(
@@ -190,14 +191,26 @@ class Conversations:
         return answer
 
     def _lives(self, session: LoggedIn) -> bool:
-        """Say whether a session that seems to have ended lives: the accounts are what every user may see."""
+        """Say whether a session that seems to have ended lives: the accounts are what every user may see.
+
+        Raises `NotSent` where the vendor gives no word about it.
+        """
+        ended = False
+
+        def carry(call: Call) -> Answer:
+            nonlocal ended
+            self._spend(call, urgent=True, patience_s=0.0)
+            answer = self._scrubbed(self._carry(call, session.headers, None))
+            ended = self._line.vendor.session_ended(answer)
+            return answer
+
         try:
-            probe = next(self._line.vendor.accounts())
-            self._spend(probe, urgent=True, patience_s=0.0)
-            answer = self._carry(probe, session.headers, None)
-        except Unknown as failure:
+            held(self._line.vendor.accounts(), carry)
+        except Refused:
+            return not ended  # whom it refuses for another reason, it knows
+        except (Throttled, Unknown) as failure:
             raise NotSent(f"whether the session lives cannot be told: {failure.words}") from failure
-        return not self._line.vendor.session_ended(answer)
+        return True
 
     def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
         def carry(call: Call) -> Answer:
@@ -221,13 +234,13 @@ class Conversations:
         self._held.keep(self._call_s + _SETTLE_S)
         began = time.monotonic()
         status: int | None = None
-        words = "answered"
+        words = "stopped"
         try:
             within_s = min(self._call_s, self._held.left_s() - _SETTLE_S)
             if within_s <= 0:
                 raise LeaseEnded
             answer = self._line.transport.carry(call, session=session, within_s=within_s, clearance=cleared)
-            status = answer.status
+            status, words = answer.status, "answered"
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
             raise

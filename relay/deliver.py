@@ -49,6 +49,9 @@ _SLOW_S = 0.4
 FIRST_LOOK_MS = 150
 _LONGEST_LOOK_MS = 8_000
 
+#: The longest between two tries while nothing could start yet: the broker may be back at any moment.
+_LONGEST_TRY_MS = 2_000
+
 
 class Delivery:
     """One cancel of a record in hand."""
@@ -77,15 +80,6 @@ class Delivery:
     def again(self) -> None:
         """Make a later visit: read back, and cancel by id what the alert means and still works."""
         self._visit(self._again)
-
-    def taken_over(self) -> None:
-        """Note that the last holder died or was paused: what it was about to send may have left."""
-        self._progress.started = True
-        self._progress.attempts = max(1, self._progress.attempts)
-        if self._progress.sent is Sent.NO:
-            self._progress.sent = Sent.MAYBE
-        if self._cancel.scope is Scope.ORDER:
-            self._named().asks += 1
 
     def _visit(self, step: Callable[[], None]) -> None:
         """Take a step, and turn whatever the vendor says against it into what happens next."""
@@ -122,7 +116,8 @@ class Delivery:
     def _come_back(self, wait_ms: int | None) -> None:
         """Say when to visit next: after what the vendor asked for, else with back-off and jitter."""
         progress, record = self._progress, self._held.record
-        pause_ms = min(_LONGEST_LOOK_MS, FIRST_LOOK_MS << min(progress.looks, 10))
+        longest_ms = _LONGEST_LOOK_MS if progress.started else _LONGEST_TRY_MS
+        pause_ms = min(longest_ms, FIRST_LOOK_MS << min(progress.looks, 10))
         pause_ms = int(pause_ms * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, no secret
         progress.looks += 1
         now_ms = self._held.now_ms()
@@ -135,7 +130,7 @@ class Delivery:
 
     def _first(self) -> None:
         if self._cancel.scope is Scope.ORDER:
-            self._prover.ask(self._named())
+            self._prover.ask(self._progress.named(self._cancel))
             return
         self._find_meaning()
         bulk = self._bulk_cancels() if self._fresh() else ()
@@ -156,11 +151,11 @@ class Delivery:
             self._find_meaning()
             self._list_and_ask()
         elif self._progress.started:
-            self._named()
+            self._progress.named(self._cancel)
             self._prover.look_and_ask({})
             self._read_back = True
         else:
-            self._prover.ask(self._named())
+            self._prover.ask(self._progress.named(self._cancel))
 
     def _find_meaning(self) -> None:
         """Have the vendor's own id for an instrument that is named; raise `Refused` where there is none."""
@@ -205,13 +200,6 @@ class Delivery:
         """Say whether a list that is answered now can show nothing that was placed long after the alert."""
         return self._held.now_ms() - self._held.record.received_ms <= UNCERTAIN_MS
 
-    def _named(self) -> OrderOutcome:
-        """Give the order that the alert names."""
-        cancel, progress = self._cancel, self._progress
-        if not progress.orders and cancel.name is not None and cancel.account is not None:
-            progress.orders = [OrderOutcome(cancel.name, cancel.account)]
-        return progress.orders[0]
-
     def _bulk(self, cancels: tuple[Cancel, ...]) -> None:
         """Make the bulk calls that the alert may have: each once, and all of them while it is fresh.
 
@@ -240,12 +228,15 @@ class Delivery:
                     failures.append(failure)
             if any(isinstance(each, Unknown) for each in failures):
                 # A list that is under way may still tell what was there.
-                survey.result(self._left_to_tell_s())
+                late = survey.result(self._left_to_tell_s())
+                if late is not None and self._progress.was_there is None:
+                    self._progress.was_there = [[order.account, order.order_id] for order in late]
         finally:
             survey.call_off()
-            self._note_what_was_taken(taken, known=listed is not None)
+            self._note_what_was_taken(taken, survey, known=listed is not None)
         if failures:
-            raise failures[0]
+            # One account's refusal must not end what others can be asked for again.
+            raise next((each for each in failures if not isinstance(each, Refused)), failures[0])
 
     def _bulk_call(self, cancel: Cancel) -> None:
         progress = self._progress
@@ -262,8 +253,9 @@ class Delivery:
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
         progress = self._progress
-        progress.orders = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
-        progress.was_there = [[account, each.order_id] for each in progress.orders]
+        named = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
+        progress.orders += named
+        progress.was_there = [*(progress.was_there or []), *([account, each.order_id] for each in named)]
 
     def _survey(self) -> tuple[Order, ...] | None:
         """List what works beside a bulk call; None where the list came too late to tell what was there."""
@@ -284,19 +276,20 @@ class Delivery:
             self._take_in(order)
         self._held.save()
 
-    def _note_what_was_taken(self, taken: Iterable[Cancel], *, known: bool) -> None:
+    def _note_what_was_taken(self, taken: Iterable[Cancel], survey: Survey, *, known: bool) -> None:
         """Note that bulk calls which name no orders were taken: each order that was meant was asked for.
 
-        `known`: a list from before them tells which those are. One from after may lack what they have
-        cancelled meanwhile.
+        `known`: a list from before them tells which those are. One that comes later tells of those that it
+        shows, and may lack what was cancelled meanwhile.
         """
         progress = self._progress
         if self._vendor.names_its_orders(self._cancel):
             return
-        if not known:
-            # What the call cancelled cannot be known any more; what still works can.
-            progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
-            return
+        if not known and progress.sent is Sent.YES:
+            progress.sent = Sent.UNNAMED
+            late = survey.result(self._left_to_tell_s())
+            if late is not None:
+                self._note_what_is_there(late)
         accounts = [each.account for each in taken]
         for order in progress.orders:
             if order.outcome is Outcome.PENDING and (None in accounts or order.account in accounts):
@@ -371,7 +364,7 @@ class Delivery:
         if verdict is Verdict.UNTOLD:
             outcome.outcome, outcome.untold, outcome.reason = Outcome.UNKNOWN, True, f"left alone: {why}"
         elif not may_act:
-            outcome.outcome, outcome.reason = Outcome.UNKNOWN, OUT_OF_TIME
+            outcome.outcome, outcome.too_late, outcome.reason = Outcome.UNKNOWN, True, OUT_OF_TIME
         self._progress.orders.append(outcome)
         return verdict
 
