@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from relay.compose import Relay
-from relay.converse import Line
+from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, VendorError
 from relay.settings import AlphaPointSettings, Settings
 from relay.vendor import Answer, Call, held
@@ -89,7 +89,9 @@ def _vendor(relay: Relay, line: Line) -> Finding:
         return carried(call, {})
 
     def carried(call: Call, session: Mapping[str, str]) -> Answer:
-        return line.transport.carry(call, session=session, within_s=ANSWER_WITHIN, clearance=_cleared)
+        # A turn to log in lasts a lease: one that takes longer is somebody else's turn, too.
+        within_s = ANSWER_WITHIN if session else min(ANSWER_WITHIN, relay.ledger.lease_s * CALL_SHARE)
+        return line.transport.carry(call, session=session, within_s=within_s, clearance=_cleared)
 
     try:
         session = line.session.get(carry)

@@ -16,6 +16,11 @@ _NAMELESS = (
 #: Scopes that name an order: one that was over before is nothing to cancel.
 _NAMES_ONE = {Scope.ORDER, Scope.CLIENT_ORDER}
 
+_LATE_LIST = (
+    "the list beside the call came late, so an order that was over by then is not named; none that was there "
+    "works any more"
+)
+
 _NO_WORKING = "no working order"
 
 _NEWER = "placed, or changed, after the alert: left alone"
@@ -96,6 +101,9 @@ def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]
     progress.warnings = [each for each in progress.warnings if not each.startswith(_NO_WORKING)]
     if cancel.scope is not Scope.INSTRUMENT or progress.orders or not listed:
         return
+    newer = any(each.endswith(_NEWER) for each in progress.warnings)
+    if newer or progress.sent in {Sent.MAYBE, Sent.UNNAMED}:
+        return  # something of it was there, or may have been: no typo
     counts: dict[str, int] = {}
     for order in listed:
         shown = str(order.instrument or "an unnamed instrument")
@@ -126,8 +134,8 @@ def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
     elif _nothing_was_to_be_done(cancel, progress, meant):
         progress.end(Status.NOTHING_TO_CANCEL)
     else:
-        if not meant:
-            progress.warnings.append(_NAMELESS)
+        if progress.sent is Sent.UNNAMED or not meant:
+            progress.warnings.append(_NAMELESS if not meant else _LATE_LIST)
         progress.end(Status.CONFIRMED)
 
 

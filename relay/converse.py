@@ -17,7 +17,7 @@ from relay import log
 from relay.alarm import Alarm
 from relay.breaker import Breaker
 from relay.budget import Budget
-from relay.errors import NotSent, Refused, RelayError, Throttled, Unknown, VendorError
+from relay.errors import LeaseEnded, NotSent, Refused, RelayError, Throttled, Unknown, VendorError
 from relay.ledger import Held, Ledger
 from relay.session import LoggedIn, Session
 from relay.settings import Scrubber
@@ -146,7 +146,8 @@ class Conversations:
             self._ledger.hold_back(self._line.budget.credential, throttled.wait_ms)
             raise
         except VendorError as failure:
-            failure.words = failure.words[:WORDS_CHARACTERS]
+            # Once more, on what was read: a vendor may write a secret in more ways than bytes show.
+            failure.words = self._scrubber.scrub(failure.words)[:WORDS_CHARACTERS]
             raise
 
     def list_working(
@@ -174,7 +175,11 @@ class Conversations:
         vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
         answer = carry(session)
-        if session is None or not vendor.session_ended(answer) or self._lives_on(session):
+        if session is None or not vendor.session_ended(answer):
+            return answer
+        # Vendors answer the same to a call that the user may not make: where that was so a while ago, it is
+        # looked into first, or one wrong account would use up all log-ins.
+        if self._line.session.in_doubt and self._lives(session):
             return answer
         session = self._session(session, urgent=urgent)
         answer = carry(session)
@@ -182,24 +187,32 @@ class Conversations:
             if self._line.session.superseded(session):
                 # Some servers keep one session a user: this may be no refusal, but the newer log-in's doing.
                 raise NotSent(f"another log-in at {vendor.name} took over the session")
+            if not self._lives(session):
+                raise NotSent(f"{vendor.name} ended the session right after its log-in")
             self._line.session.doubt()
         return answer
 
-    def _lives_on(self, session: LoggedIn) -> bool:
-        """Say whether a session that seems to have ended lives, where the last one that seemed so did.
+    def _lives(self, session: LoggedIn) -> bool:
+        """Say whether a session that seems to have ended lives: the accounts are what every user may see.
 
-        Vendors answer the same to a call that the user may not make: with a log-in for each of those, one
-        wrong account would use up all log-ins. So the accounts are asked for, which every user may see.
+        Raises `NotSent` where the vendor gives no word about it.
         """
-        if not self._line.session.in_doubt:
-            return False
+        ended = False
+
+        def carry(call: Call) -> Answer:
+            nonlocal ended
+            self._spend(call, urgent=True, patience_s=0.0)
+            answer = self._scrubbed(self._carry(call, session.headers, None))
+            ended = self._line.vendor.session_ended(answer)
+            return answer
+
         try:
-            probe = next(self._line.vendor.accounts())
-            self._spend(probe, urgent=True, patience_s=0.0)
-            answer = self._carry(probe, session.headers, None)
-        except Unknown as failure:
+            held(self._line.vendor.accounts(), carry)
+        except Refused:
+            return not ended  # whom it refuses for another reason, it knows
+        except (Throttled, Unknown) as failure:
             raise NotSent(f"whether the session lives cannot be told: {failure.words}") from failure
-        return not self._line.vendor.session_ended(answer)
+        return True
 
     def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
         def carry(call: Call) -> Answer:
@@ -228,15 +241,13 @@ class Conversations:
         self._held.keep(self._call_s + _SETTLE_S)
         began = time.monotonic()
         status: int | None = None
-        words = "answered"
+        words = "stopped"
         try:
-            answer = self._line.transport.carry(
-                call,
-                session=session,
-                within_s=min(self._call_s, self._held.left_s() - _SETTLE_S),
-                clearance=cleared,
-            )
-            status = answer.status
+            within_s = min(self._call_s, self._held.left_s() - _SETTLE_S)
+            if within_s <= 0:
+                raise LeaseEnded
+            answer = self._line.transport.carry(call, session=session, within_s=within_s, clearance=cleared)
+            status, words = answer.status, "answered"
             self._line.breaker.answered()
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")

@@ -53,6 +53,9 @@ _LOOK_AHEAD_AGAIN_MS = 300
 FIRST_LOOK_MS = 150
 _LONGEST_LOOK_MS = 8_000
 
+#: The longest between two tries while nothing could start yet: the broker may be back at any moment.
+_LONGEST_TRY_MS = 2_000
+
 
 class Delivery:
     """One cancel of a record in hand."""
@@ -81,17 +84,6 @@ class Delivery:
     def again(self) -> None:
         """Make a later visit: read back, and cancel by id what the alert means and still works."""
         self._visit(self._again)
-
-    def taken_over(self) -> None:
-        """Note that the last holder died or was paused: what it was about to send may have left."""
-        if self._progress.status is Status.SCHEDULED:
-            return  # only a list can have been asked for
-        self._progress.started = True
-        self._progress.attempts = max(1, self._progress.attempts)
-        if self._progress.sent is Sent.NO:
-            self._progress.sent = Sent.MAYBE
-        if self._cancel.scope is Scope.ORDER:
-            self._named().asks += 1
 
     def _visit(self, step: Callable[[], None]) -> None:
         """Take a step, and turn whatever the vendor says against it into what happens next."""
@@ -160,7 +152,8 @@ class Delivery:
         together; a look keeps to its time.
         """
         progress, record = self._progress, self._held.record
-        pause_ms = min(_LONGEST_LOOK_MS, FIRST_LOOK_MS << min(progress.looks, 10))
+        longest_ms = _LONGEST_LOOK_MS if progress.started else _LONGEST_TRY_MS
+        pause_ms = min(longest_ms, FIRST_LOOK_MS << min(progress.looks, 10))
         least = 0.0 if failed else 0.7
         pause_ms = int(pause_ms * random.uniform(least, 2.0 - least))  # noqa: S311 - jitter, no secret
         progress.looks += 1
@@ -174,7 +167,7 @@ class Delivery:
 
     def _first(self) -> None:
         if self._cancel.scope is Scope.ORDER:
-            self._prover.ask(self._named())
+            self._prover.ask(self._progress.named(self._cancel))
             return
         self._find_meaning()
         bulk = self._bulk_cancels() if self._fresh() else ()
@@ -195,11 +188,11 @@ class Delivery:
             self._find_meaning()
             self._list_and_ask()
         elif self._progress.started:
-            self._named()
+            self._progress.named(self._cancel)
             self._prover.look_and_ask({})
             self._read_back = True
         else:
-            self._prover.ask(self._named())
+            self._prover.ask(self._progress.named(self._cancel))
 
     def _find_meaning(self) -> None:
         """Have the vendor's own id for an instrument that is named; raise `Refused` where there is none."""
@@ -249,13 +242,6 @@ class Delivery:
         """Give the moment until which a list tells what the alert means, as far as time can tell it."""
         return self._held.record.doubt_ms[1] + (UNCERTAIN_MS if self._held.record.alert.delay_ms else 0)
 
-    def _named(self) -> OrderOutcome:
-        """Give the order that the alert names."""
-        cancel, progress = self._cancel, self._progress
-        if not progress.orders and cancel.name is not None and cancel.account is not None:
-            progress.orders = [OrderOutcome(cancel.name, cancel.account)]
-        return progress.orders[0]
-
     def _bulk(self, cancels: tuple[Cancel, ...]) -> None:
         """Make the bulk calls that the alert may have: each once, and all of them while it is fresh.
 
@@ -284,12 +270,15 @@ class Delivery:
                     failures.append(failure)
             if any(isinstance(each, Unknown) for each in failures):
                 # A list that is under way may still tell what was there.
-                survey.result(self._left_to_tell_s())
+                late = survey.result(self._left_to_tell_s())
+                if late is not None and self._progress.was_there is None:
+                    self._progress.was_there = [[order.account, order.order_id] for order in late]
         finally:
             survey.call_off()
-            self._note_what_was_taken(taken, known=listed is not None)
+            self._note_what_was_taken(taken, survey, known=listed is not None)
         if failures:
-            raise failures[0]
+            # One account's refusal must not end what others can be asked for again.
+            raise next((each for each in failures if not isinstance(each, Refused)), failures[0])
 
     def _bulk_call(self, cancel: Cancel) -> None:
         progress = self._progress
@@ -306,8 +295,9 @@ class Delivery:
     def _named_by_vendor(self, order_ids: Iterable[str | int], account: str | int) -> None:
         """Take what a bulk call's answer names as what was there."""
         progress = self._progress
-        progress.orders = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
-        progress.was_there = [[account, each.order_id] for each in progress.orders]
+        named = [OrderOutcome(each, account, Outcome.REQUESTED, asks=1) for each in order_ids]
+        progress.orders += named
+        progress.was_there = [*(progress.was_there or []), *([account, each.order_id] for each in named)]
 
     def _survey(self) -> tuple[Order, ...] | None:
         """List what works beside a bulk call; None where the list came too late to tell what was there."""
@@ -328,19 +318,20 @@ class Delivery:
             self._take_in(order)
         self._held.save()
 
-    def _note_what_was_taken(self, taken: Iterable[Cancel], *, known: bool) -> None:
+    def _note_what_was_taken(self, taken: Iterable[Cancel], survey: Survey, *, known: bool) -> None:
         """Note that bulk calls which name no orders were taken: each order that was meant was asked for.
 
-        `known`: a list from before them tells which those are. One from after may lack what they have
-        cancelled meanwhile.
+        `known`: a list from before them tells which those are. One that comes later tells of those that it
+        shows, and may lack what was cancelled meanwhile.
         """
         progress = self._progress
         if self._vendor.names_its_orders(self._cancel):
             return
-        if not known:
-            # What the call cancelled cannot be known any more; what still works can.
-            progress.sent = Sent.UNNAMED if progress.sent is Sent.YES else progress.sent
-            return
+        if not known and progress.sent is Sent.YES:
+            progress.sent = Sent.UNNAMED
+            late = survey.result(self._left_to_tell_s())
+            if late is not None:
+                self._note_what_is_there(late)
         accounts = [each.account for each in taken]
         for order in progress.orders:
             if order.outcome is Outcome.PENDING and (None in accounts or order.account in accounts):
@@ -415,7 +406,7 @@ class Delivery:
         if verdict is Verdict.UNTOLD:
             outcome.outcome, outcome.untold, outcome.reason = Outcome.UNKNOWN, True, f"left alone: {why}"
         elif not may_act:
-            outcome.outcome, outcome.reason = Outcome.UNKNOWN, OUT_OF_TIME
+            outcome.outcome, outcome.too_late, outcome.reason = Outcome.UNKNOWN, True, OUT_OF_TIME
         self._progress.orders.append(outcome)
         return verdict
 

@@ -16,7 +16,8 @@ RelayError
 │   └── NotReady            503, resending is safe
 ├── VendorError             what a vendor's answer, or its silence, means
 │   ├── Refused             answered: no, definitely
-│   │   ├── CredentialRefused  at a log-in: the credential itself is wrong, or the user is locked
+│   │   ├── LogInRefused    at a log-in, so that no call of an alert has left
+│   │   │   └── CredentialRefused  the credential itself is wrong, or the user is locked
 │   │   └── Gone            answered: no such order, or it is over (proves nothing by itself)
 │   ├── Throttled           answered: later
 │   ├── NotSent             no byte of the request can have left
@@ -143,7 +144,11 @@ class Refused(VendorError):
     """The vendor answered, and the answer is a definite no."""
 
 
-class CredentialRefused(Refused):
+class LogInRefused(Refused):
+    """The vendor refused a log-in: no word about any order."""
+
+
+class CredentialRefused(LogInRefused):
     """The vendor will not let this credential in: it rests for a growing while, lest it is locked."""
 
 

@@ -169,7 +169,7 @@ class Lanes:
             talk = Conversations(line, self._ledger, held, self._scrubber)
             delivery = Delivery(held, cancel, progress, line, talk)
             if held.interrupted:
-                delivery.taken_over()
+                progress.taken_over(cancel)
             due.append(delivery)
         held.interrupted = False
         if len(due) == 1:
@@ -181,11 +181,12 @@ class Lanes:
     def _later(self, job: Job, held: Held, reason: str) -> None:
         """Let go of a record that cannot be worked on here and now; someone comes back to it soon."""
         now_ms = held.now_ms()
-        for _, progress in held.record.cancels:
+        for cancel, progress in held.record.cancels:
             if progress.status.ended:
                 continue
             progress.reason = progress.reason or reason
-            progress.started = progress.started or held.interrupted
+            if held.interrupted and (progress.due_ms or 0) <= now_ms:
+                progress.taken_over(cancel)
             progress.due_ms = max(progress.due_ms or 0, now_ms + _FULL_MS)
             end_if_out_of_time(held.record, progress, now_ms)
         try:

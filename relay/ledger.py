@@ -146,11 +146,13 @@ class Held:
         self._ledger = ledger
         self._lock = threading.RLock()
         self._ends = since + ledger.lease_s
-        self._now_ms, self._now_at = now_ms, since
+        #: Redis's time in ms, and the local clock when it was asked: one pair, so that none reads half of it.
+        self._told = (now_ms, since)
 
     def now_ms(self) -> int:
         """Give Redis's time: as it last told it, and what has passed here since."""
-        return self._now_ms + int((time.monotonic() - self._now_at) * 1000)
+        now_ms, at = self._told
+        return now_ms + int((time.monotonic() - at) * 1000)
 
     def left_s(self) -> float:
         """Give the seconds that the lease has left at least."""
@@ -199,7 +201,7 @@ class Held:
         if not now_ms:
             self._ends = 0.0
             raise LeaseEnded
-        self._now_ms, self._now_at = now_ms, since
+        self._told = (now_ms, since)
         if hold is Hold.HOLD:
             self._ends = since + self._ledger.lease_s
 
@@ -329,7 +331,7 @@ class Ledger:
         return Turn(answer == "mine", answer == "refused", int(wait_ms))
 
     def end_log_in(self, credential: str, how: str) -> int:
-        """Give the turn back: the log-in was done, failed, or refused.
+        """Give the turn back: the log-in was done, failed, or refused, or the vendor was unreached.
 
         Gives the number of log-ins done so far where it was done, else the ms until the next may begin.
         """

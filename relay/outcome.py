@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from relay.cancel import Cancel, Scope
+
 
 class Status(StrEnum):
     """Where a cancel stands, in the words of the reply."""
@@ -83,6 +85,8 @@ class OrderOutcome:
     asks: int = 0
     #: Nothing can tell whether the alert means it: it is named, and left alone.
     untold: bool = False
+    #: It was first seen when the alert's time had run out: it is looked at, and not asked for.
+    too_late: bool = False
 
     @property
     def key(self) -> tuple[str | int, str | int]:
@@ -114,6 +118,23 @@ class Progress:
         """Find what is known of one order."""
         return next((each for each in self.orders if each.key == (account, order_id)), None)
 
+    def taken_over(self, cancel: Cancel) -> None:
+        """Note that the last holder died or was paused: what it was about to send may have left."""
+        if self.status is Status.SCHEDULED:
+            return  # only a list can have been asked for
+        self.started = True
+        self.attempts = max(1, self.attempts)
+        if self.sent is Sent.NO:
+            self.sent = Sent.MAYBE
+        if cancel.scope is Scope.ORDER:
+            self.named(cancel).asks += 1
+
+    def named(self, cancel: Cancel) -> OrderOutcome:
+        """Give the order that the cancel names by its id."""
+        if not self.orders and cancel.name is not None and cancel.account is not None:
+            self.orders = [OrderOutcome(cancel.name, cancel.account)]
+        return self.orders[0]
+
     def end(self, status: Status, reason: str | None = None) -> None:
         """Close the cancel: nothing more happens by itself."""
         self.status, self.reason, self.due_ms = status, reason, None
@@ -123,7 +144,7 @@ class Progress:
         self.status, self.reason, self.looks, self.due_ms = Status.IN_PROGRESS, None, 0, None
         for order in self.orders:
             if not order.outcome.over and not order.untold:
-                order.outcome, order.reason = Outcome.PENDING, None
+                order.outcome, order.reason, order.too_late = Outcome.PENDING, None, False
 
     def encode(self) -> dict[str, Any]:
         """Give the progress as JSON can carry it."""
@@ -135,7 +156,15 @@ class Progress:
             "sent": self.sent.value,
             "was_there": self.was_there,
             "orders": [
-                [each.order_id, each.account, each.outcome.value, each.reason, each.asks, each.untold]
+                [
+                    each.order_id,
+                    each.account,
+                    each.outcome.value,
+                    each.reason,
+                    each.asks,
+                    each.untold,
+                    each.too_late,
+                ]
                 for each in self.orders
             ],
             "warnings": self.warnings,
@@ -152,8 +181,8 @@ class Progress:
                 "status": Status(fields["status"]),
                 "sent": Sent(fields["sent"]),
                 "orders": [
-                    OrderOutcome(order_id, account, Outcome(outcome), reason, asks, untold)
-                    for order_id, account, outcome, reason, asks, untold in fields["orders"]
+                    OrderOutcome(order_id, account, Outcome(outcome), *rest)
+                    for order_id, account, outcome, *rest in fields["orders"]
                 ],
             }
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from relay.conclude import OUT_OF_TIME
 from relay.converse import Conversations
-from relay.errors import CredentialRefused, Gone, Refused, Unknown, VendorError
+from relay.errors import Gone, LogInRefused, Refused, Unknown, VendorError
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent
 from relay.vendor import Answer, Call, Order, State, Vendor
 
@@ -62,6 +62,8 @@ class Prover:
             self._progress.started = self.asked = True
             order.outcome = Outcome.REQUESTED if earlier else Outcome.REJECTED
             order.reason = refused.words
+            if not isinstance(refused, LogInRefused):
+                self._see_whether_it_was_over(order)
         else:
             self._progress.started = self.asked = True
             order.asks += 1
@@ -74,7 +76,7 @@ class Prover:
             except Gone as gone:
                 self._not_known_there(order, gone)
                 return
-        if self._over(order, shown) or order.reason == OUT_OF_TIME:
+        if self._over(order, shown) or order.too_late:
             return
         order.reason = f"last seen as {shown.state_words}"
         if shown.state is State.CANCELLING:
@@ -87,7 +89,7 @@ class Prover:
         """Look at an order that the vendor calls gone: it says the same of a mistyped id."""
         try:
             shown = self._hold(self._vendor.look(order.account, order.order_id), urgent=True)
-        except CredentialRefused:
+        except LogInRefused:
             raise
         except Refused as refused:
             # Gone, or in an account that is not the user's: it is not known as his there.
@@ -96,6 +98,11 @@ class Prover:
         if not self._over(order, shown):
             order.outcome = Outcome.PENDING
             order.reason = f"called gone, and shown as {shown.state_words}"
+
+    def _see_whether_it_was_over(self, order: OrderOutcome) -> None:
+        """Look at an order whose cancel was refused: a fill that came first may be why."""
+        with contextlib.suppress(VendorError):
+            self._over(order, self._hold(self._vendor.look(order.account, order.order_id), urgent=True))
 
     def _not_known_there(self, order: OrderOutcome, gone: Refused) -> None:
         """Take "no such order" for a definite no only where nothing ever spoke for the order."""

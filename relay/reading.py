@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from relay.vendor import Answer
+from relay.vendor import Answer, Created
 
 #: Milliseconds that a vendor may hold calls back at most: an hour-long hold is a mistake in the header.
 _WAIT_MOST_MS = 900_000
@@ -19,6 +19,10 @@ _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s?", re.IGNORECASE)
 #: Digits of any id, count or time at most: int("1e999999999") would take minutes, of 5 000 digits it raises.
 _DIGITS = 20
 _WHOLE = re.compile(rf"[0-9]{{1,{_DIGITS}}}")
+
+#: From 2000 to 2099, in ms since 1970: no order is older, and "no date" is written as one in 1, 1800, 1900,
+#: 2099 or 9999.
+_EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_070_908_800_000
 
 #: What a path takes for itself, however it is quoted.
 NO_NAMES = frozenset({"", ".", ".."})
@@ -54,6 +58,12 @@ def wait_ms(*said: object, default_ms: int) -> int:
         if found:
             return min(max(default_ms, int(Decimal(found[1]) * 1000)), _WAIT_MOST_MS)
     return default_ms
+
+
+def created(ms: int | None, *, zone_is_sure: bool = True) -> Created | None:
+    """Give a time of creation, in ms since 1970, that can be one; None for seconds, ticks, or "no date"."""
+    plausible = ms is not None and _EARLIEST_MS <= ms < _LATEST_MS
+    return Created(ms, zone_is_sure=zone_is_sure) if plausible and ms is not None else None
 
 
 def segment(value: str | int | None) -> str:

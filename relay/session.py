@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay import log
-from relay.errors import CredentialRefused, Gone, NotSent, Refused, Throttled, VendorError
+from relay.errors import CredentialRefused, LogInRefused, NotSent, Refused, Throttled, VendorError
 from relay.ledger import Ledger
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call, Vendor, held
@@ -127,16 +127,18 @@ class Session:
             # No word about the credential itself: a wrong address or application, or too many calls.
             failure.words = self._scrubber.scrub(failure.words)
             self._ledger.end_log_in(self._credential, "failed")
-            if isinstance(failure, Gone):
-                raise Refused(failure.words) from failure  # nor about an order
+            if isinstance(failure, Refused):
+                raise LogInRefused(failure.words) from failure
             raise
         except VendorError as failure:
-            self._ledger.end_log_in(self._credential, "failed")
+            # Where nothing reached the vendor no limit of his was used, and he may be back in a second.
+            how = "unreached" if isinstance(failure, NotSent) else "failed"
+            self._ledger.end_log_in(self._credential, how)
             words = f"no log-in at {self._vendor.name}: {self._scrubber.scrub(failure.words)}"
             tried = not isinstance(failure, NotSent) or failure.tried
             wait_ms = getattr(failure, "wait_ms", None) or _AGAIN_MS
             raise NotSent(words, tried=tried, wait_ms=wait_ms) from failure
-        self._scrubber.learn(_secrets(headers))
+        self._scrubber.learn(_secrets(headers), of=self._credential)
         number = self._ledger.end_log_in(self._credential, "done")
         log.say("logged_in", {"vendor": self._vendor.name})
         return LoggedIn(headers, number)

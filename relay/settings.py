@@ -47,8 +47,11 @@ _MASK = "***"
 #: Characters from which on a text in a vendor's answer is surely the credential, and no word of its own.
 _SURELY_SECRET = 8
 
-#: Secrets learnt while running that are known at a time: a session or two of each vendor, and their log-ins.
+#: Secrets of log-ins that are known at a time, beside those of sessions.
 _LEARNT_AT_MOST = 32
+
+#: Secrets of one vendor's sessions that are known: of the one in use, and of the one before.
+_OF_A_SESSION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +317,10 @@ def _unknown(name: str) -> str:
     return f"{name} is no setting of this relay" + (f": did you mean {close[0]}?" if close else "")
 
 
+#: An escape within JSON, and the two digits of one that stands for a letter of ASCII.
+_ESCAPE = re.compile(rb"\\(?:u00(?P<code>[2-7][0-9a-fA-F])|.)", re.DOTALL)
+
+
 class Scrubber:
     """Replace every secret that the relay knows by stars, whoever wrote it into a text."""
 
@@ -331,31 +338,41 @@ class Scrubber:
         plain = {*credentials, password, unquote(password)} - {""}
         self._known = _all_forms(plain)
         self._in_answers = _pattern(self._credentials)
-        self._learnt: tuple[str, ...] = ()
+        self._sessions: dict[str, tuple[str, ...]] = {}
+        self._passing: tuple[str, ...] = ()
+        self._learnt: list[str] = []
         self._learnt_in_answers: re.Pattern[bytes] | None = None
         self._learning = threading.Lock()
 
-    def learn(self, secrets: Iterable[str]) -> None:
-        """Know more secrets from now on, such as a session's token; the oldest are forgotten in time.
+    def learn(self, secrets: Iterable[str], *, of: str | None = None) -> None:
+        """Know more secrets from now on; those of a session, `of` a vendor, until the one after the next.
 
-        A text of digits alone is none: it could be the number of an order.
+        Others, such as a log-in's signature, are forgotten in time. A text of digits alone is none: it
+        could be the number of an order.
         """
+        new = tuple(each for each in secrets if not each.isdecimal())
         with self._learning:
-            new = [each for each in secrets if not each.isdecimal() and each not in self._learnt]
-            if new:
-                self._learnt = (*self._learnt, *new)[-_LEARNT_AT_MOST:]
-                self._learnt_in_answers = _pattern(self._learnt)
+            if of is None:
+                fresh = tuple(each for each in new if each not in self._passing)
+                self._passing = (*self._passing, *fresh)[-_LEARNT_AT_MOST:]
+            else:
+                # The one before may still be under way in a call.
+                self._sessions[of] = (*new, *self._sessions.get(of, ()))[:_OF_A_SESSION]
+            known = {*self._passing, *(each for kept in self._sessions.values() for each in kept)}
+            self._learnt = _all_forms(known)
+            self._learnt_in_answers = _pattern(known)
 
     def scrub(self, text: str) -> str:
         """Give the text without secrets."""
         for secret in self._known:
             text = text.replace(secret, _MASK)
-        for secret in _all_forms(self._learnt) if self._learnt else ():
+        for secret in self._learnt:
             text = text.replace(secret, _MASK)
         return text
 
     def scrub_bytes(self, body: bytes) -> bytes:
-        """Give a vendor's answer without secrets, before anybody reads it."""
+        """Give a vendor's answer without secrets, before anybody reads it: UTF-8, and no needless escapes."""
+        body = _plainly(body)
         for pattern in (self._in_answers, self._learnt_in_answers):
             if pattern is not None:
                 body = pattern.sub(_MASK.encode(), body)
@@ -383,6 +400,21 @@ def _of_vendors(settings: Settings) -> list[str]:
     if settings.autoshares:
         found += [settings.autoshares.app_key, settings.autoshares.password]
     return [*(each.reveal() for each in found if each), *joined]
+
+
+def _plainly(body: bytes) -> bytes:
+    """Write an answer so that nothing hides in its encoding: JSON may be UTF-16, or escape every letter."""
+    encoding = json.detect_encoding(body)
+    if encoding not in {"utf-8", "utf-8-sig"}:
+        body = body.decode(encoding, "replace").encode()
+    return _ESCAPE.sub(_unescaped, body) if b"\\u00" in body else body
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    """Give the letter that an escape stands for, but where JSON needs the escape."""
+    code = found["code"]
+    letter = bytes([int(code, 16)]) if code else b""
+    return letter if letter and letter not in b'"\\' else found[0]
 
 
 def _pattern(secrets: Iterable[str]) -> re.Pattern[bytes] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from relay.errors import CredentialRefused, LeaseEnded, NotReady, VendorError
+from relay import log
+from relay.errors import LeaseEnded, LogInRefused, NotReady, VendorError
 from relay.vendor import Order
 
 
@@ -16,8 +17,8 @@ class Survey:
         """Take the way to list; nothing starts yet."""
         self._take = take
         self._orders: tuple[Order, ...] | None = None
-        #: What the vendor said of the credential, where it let nobody in: no call can go then.
-        self.refused: CredentialRefused | None = None
+        #: What the vendor said, where it let nobody in: no call can go then.
+        self.refused: LogInRefused | None = None
         self._thread: threading.Thread | None = None
         self._called_off = False
         self._starting = threading.Lock()
@@ -36,14 +37,18 @@ class Survey:
 
     def result(self, within_s: float) -> tuple[Order, ...] | None:
         """Wait so long at most, and give the list, if there is one by then."""
-        if self._thread is not None:
-            self._thread.join(within_s)
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(within_s)
         return self._orders
 
     def _run(self) -> None:
         try:
             self._orders = self._take()
-        except CredentialRefused as refused:
+        except LogInRefused as refused:
             self.refused = refused
         except (VendorError, LeaseEnded, NotReady):
             self._orders = None
+        except Exception:  # noqa: BLE001 - the thread's last door: there is no such evidence then, and it is logged
+            log.say_unforeseen({"where": "survey"})

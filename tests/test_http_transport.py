@@ -328,6 +328,23 @@ def test_the_environment_adds_no_proxy_and_no_password(
     assert b"Authorization: Bearer invented\r\n" in raw.requests[0]
 
 
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("status", [200, 401, 409, 500])
+def test_an_answer_with_whole_headers_and_no_body_is_an_answer(
+    vendor: Starter, version: str, status: int
+) -> None:
+    """A server that says "no content" by hanging up has answered; one that is cut in its headers has not."""
+
+    def bare(raw: RawVendor, connection: socket.socket) -> None:
+        raw.read_request(connection)
+        connection.sendall(f"HTTP/{version} {status} Said\r\nConnection: close\r\n\r\n".encode())
+
+    answer = transport_to(vendor(bare).url).carry(CALL, session={}, within_s=5, clearance=always)
+
+    assert (answer.status, answer.body) == (status, b"")
+
+
 @pytest.mark.promise(6)
 def test_an_answer_without_end_is_unknown(vendor: Starter) -> None:
     """A vendor that sends without end cannot fill the memory."""

@@ -90,6 +90,29 @@ def test_a_claim_whose_answer_was_lost_recognises_itself(ledger: Ledger) -> None
     assert ledger.claim(record, a_key()).result is Claimed.CLAIMED
 
 
+@pytest.mark.promise(2, 3)
+@pytest.mark.parametrize("ttl_ms", [0, 30_000], ids=["without a key", "with a key"])
+def test_a_claim_that_is_repeated_late_gets_no_second_life(
+    ledger: Ledger, redis_url: str, ttl_ms: int
+) -> None:
+    """A lost answer, a pause past the lease, the repetition: the record stays its successor's."""
+    record = a_record()
+    ledger.claim(record, a_key(ttl_ms=ttl_ms))
+    (successor,) = until(lambda: a_ledger(redis_url).take_due(5), what="the successor")
+    successor.record.cancels[0][1].end(Status.CONFIRMED)
+    successor.settle()
+
+    again = ledger.claim(record, a_key(ttl_ms=ttl_ms))
+
+    assert again.held is not None
+    with pytest.raises(LeaseEnded):
+        again.held.save()
+    stored = ledger.read("a" * 32)
+    assert stored is not None
+    assert stored.status is Status.CONFIRMED
+    assert not ledger.take_due(5)
+
+
 @pytest.mark.promise(2)
 def test_a_lost_answer_on_the_wire_does_not_lose_the_claim(redis_url: str) -> None:
     """A connection that is cut after Redis claimed and before it answered costs nothing."""

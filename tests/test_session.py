@@ -12,8 +12,8 @@ import redis
 from relay.errors import (
     CredentialRefused,
     Gone,
+    LogInRefused,
     NotSent,
-    Refused,
     Throttled,
     Unknown,
     VendorError,
@@ -265,10 +265,10 @@ def test_a_log_in_that_came_to_nothing_is_not_sent(
 @pytest.mark.parametrize(
     ("vendor", "given", "kind"),
     [
-        pytest.param(AS, answer(b"", 403), Refused, id="a bare 403"),
+        pytest.param(AS, answer(b"", 403), LogInRefused, id="a bare 403"),
         pytest.param(AS, answer(NO_APPLICATION, 403), CredentialRefused, id="the application"),
-        pytest.param(AS, answer(b"", 404), Refused, id="the address"),
-        pytest.param(AP, answer(refusal(104, "Resource Not Found")), Refused, id="not found"),
+        pytest.param(AS, answer(b"", 404), LogInRefused, id="the address"),
+        pytest.param(AP, answer(refusal(104, "Resource Not Found")), LogInRefused, id="not found"),
         pytest.param(AS, answer(b"", 429, retry_after="5"), Throttled, id="too many"),
         pytest.param(AS, answer({"State": "Expecting"}, 202), CredentialRefused, id="another step"),
     ],
@@ -355,7 +355,7 @@ def test_what_a_log_in_sends_is_known_as_secret_before_it_leaves(redis_url: str)
     ("make", "kind"),
     [
         (lambda words: {"Authenticated": False, "errormsg": words}, CredentialRefused),
-        (lambda words: refusal(100, words), Refused),
+        (lambda words: refusal(100, words), LogInRefused),
         (lambda words: refusal(102, words), NotSent),
     ],
     ids=["the credential", "refused", "trouble"],

@@ -6,11 +6,7 @@ import pytest
 
 from relay.budget import Window
 from relay.cancel import Cancel, Scope
-from relay.errors import (
-    LeaseEnded,
-    NotSent,
-    Refused,
-)
+from relay.errors import LeaseEnded, NotSent, Refused, Unknown
 from relay.ledger import Ledger
 from relay.vendor import Answer, Call
 from tests.running import until
@@ -39,6 +35,9 @@ class Server:
         self.good: set[str] = set()
         self.on_call: Callable[[Mapping[str, str]], None] = lambda _: None
         self.same_token = False
+        #: Where the user may not go, and where nothing is answered; nowhere where they are empty.
+        self.denied = ""
+        self.silent = ""
 
     def rule(self, call: Call, session: Mapping[str, str]) -> Answer:
         """Answer as Autoshares does."""
@@ -48,8 +47,13 @@ class Server:
             self.good = {bearer(number)["Authorization"]}
             return token(number)
         self.on_call(session)
-        if session.get("Authorization") not in self.good:
+        if self.silent and call.path.startswith(self.silent):
+            raise Unknown("no answer within 5 s")
+        denied = self.denied and call.path.startswith(self.denied)
+        if denied or session.get("Authorization") not in self.good:
             return answer(DENIED, 401)
+        if call.path.startswith("/v1.0/users"):
+            return answer([{"Id": ACCOUNT}])
         return answer(b"", 204) if call.method == "DELETE" else page(row(Symbol="tests-only-token-1"))
 
 
@@ -134,16 +138,47 @@ def test_a_session_that_another_process_took_over_twice_is_not_sent(
     assert len(stage.transport.paths(to="/v1.0")) == 2
 
 
-@pytest.mark.promise(5)
-def test_a_session_that_ends_twice_by_itself_is_refused(stage: Stage, server: Server) -> None:
-    """A stranger's account is answered as an ended session is: after one renewal it is a definite no."""
+@pytest.mark.promise(1)
+def test_a_session_that_ends_twice_is_no_refusal(stage: Stage, server: Server) -> None:
+    """A server that ends the new session, too, has said nothing about the cancel: it comes back later."""
     server.on_call = lambda _: server.good.clear()
 
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(NotSent) as raised:
         cancel(stage)
 
-    assert raised.value.words.startswith("Autoshares answered 401: Authorization has been denied")
-    assert (server.log_ins, len(stage.transport.paths(to="/v1.0"))) == (2, 2)
+    assert raised.value.words == "autoshares ended the session right after its log-in"
+    assert (server.log_ins, len(stage.transport.paths(to="/v1.0/accounts"))) == (2, 2)
+
+
+@pytest.mark.promise(1, 5)
+def test_a_strangers_account_is_refused_and_costs_one_log_in(stage: Stage, server: Server) -> None:
+    """It is answered as an ended session is: the accounts tell that it lives, and the next time at once."""
+    server.denied = f"/v1.0/accounts/{ACCOUNT}"
+    for log_ins in (2, 2, 2):
+        with pytest.raises(Refused) as raised:
+            cancel(stage)
+        assert raised.value.words.startswith("Autoshares answered 401: Authorization has been denied")
+        assert server.log_ins == log_ins
+
+    server.denied = ""
+    server.good.clear()
+    cancel(stage)
+
+    assert server.log_ins == 3
+
+
+@pytest.mark.promise(1)
+def test_a_session_of_which_nothing_can_be_told_is_not_taken_for_a_refusal(
+    stage: Stage, server: Server
+) -> None:
+    """Where the accounts are not answered either, nothing was sent, and nothing is concluded."""
+    server.denied = f"/v1.0/accounts/{ACCOUNT}"
+    server.silent = "/v1.0/users"
+
+    with pytest.raises(NotSent) as raised:
+        cancel(stage)
+
+    assert "cannot be told" in raised.value.words
 
 
 @pytest.mark.promise(9)

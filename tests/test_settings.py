@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -478,6 +479,48 @@ def test_basic_credentials_are_known_in_the_form_in_which_they_are_sent() -> Non
     assert Scrubber(Settings.read(environ(**part))).scrub(f"Authorization: Basic {encoded}") == (
         "Authorization: Basic ***"
     )
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"Message": "Bad call by Tr\u0026de\u002B2026\u0027xy"}',
+        rb'{"Message": "Bad call by \u0054r\u0026de+2026\u0027xy"}',
+        '{"Message": "Bad call by Tr&de+2026\'xy"}'.encode("utf-16"),
+    ],
+    ids=["as .NET escapes", "every letter escaped", "UTF-16"],
+)
+def test_no_way_of_writing_json_hides_a_secret(body: bytes) -> None:
+    """However a vendor's serialiser writes it, a credential that comes back is masked."""
+    given = {**AUTOSHARES, "AUTOSHARES_PASSWORD": "Tr&de+2026'xy"}
+
+    scrubbed = Scrubber(Settings.read(environ(**given))).scrub_bytes(body)
+
+    assert json.loads(scrubbed) == {"Message": "Bad call by ***"}
+
+
+@pytest.mark.promise(5, 9)
+@pytest.mark.parametrize("body", [rb'{"a": "\u0022 \u005c \\u0041 \n"}', '{"a": "å"}'.encode(), b"", b"\xff"])
+def test_an_answer_means_the_same_after_the_look_for_secrets(body: bytes) -> None:
+    """What JSON needs escaped stays so, a backslash before a u too, and what is no JSON is left alone."""
+    scrubbed = Scrubber(Settings.read(environ())).scrub_bytes(body)
+
+    if body.startswith(b"{"):
+        assert json.loads(scrubbed) == json.loads(body)
+    else:
+        assert scrubbed == body
+
+
+@pytest.mark.promise(9)
+def test_a_session_in_use_is_not_forgotten_for_others_log_ins() -> None:
+    """However many log-ins fail elsewhere, a session stays a secret until it is replaced twice."""
+    scrubber = Scrubber(Settings.read(environ()))
+    scrubber.learn(["a-session-token"], of="one")
+    for number in range(100):
+        scrubber.learn([f"signature-{number}"])
+
+    assert scrubber.scrub("a-session-token signature-99 signature-0") == "*** *** signature-0"
 
 
 @pytest.mark.promise(9)

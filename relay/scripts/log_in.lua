@@ -2,7 +2,7 @@
 -- processes, and a refused one not again for 1, 2, 4 ... 60 minutes, since vendors lock accounts.
 --
 -- KEYS  1 the credential's log-ins
--- ARGV  1 begin | done | failed | refused   2 who asks   3 ms that a turn lasts at most
+-- ARGV  1 begin | done | unreached | failed | refused   2 who asks   3 ms that a turn lasts at most
 --       4 ms of the first rest after a log-in that failed   5 of the longest
 --       6 ms of the first rest after a refusal   7 of the longest
 -- Answers {mine | busy | refused, ms to wait} to begin, {how often it was done, ms to wait} to the others.
@@ -42,6 +42,9 @@ if ARGV[1] == 'done' then
 elseif ARGV[1] == 'refused' then
   wait = math.min(ARGV[6] * 2 ^ refusals, tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'refusals', refusals + 1, 'refused_until', now + wait)
+elseif ARGV[1] == 'unreached' then
+  wait = tonumber(ARGV[4])
+  redis.call('HSET', KEYS[1], 'rest_until', now + wait)
 else
   wait = math.min(ARGV[4] * 2 ^ failures, tonumber(ARGV[5]))
   redis.call('HSET', KEYS[1], 'failures', failures + 1, 'rest_until', now + wait)

@@ -9,6 +9,7 @@ shuts its socket when the call's whole time is over.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import socket
 import threading
@@ -41,9 +42,6 @@ _KEPT_CONNECTIONS = 64
 
 _CHUNK_BYTES = 65_536
 
-#: Statuses whose answers have no body, and say nothing of its length.
-_BODILESS = frozenset({204, 304})
-
 
 class _Flight:
     """One call under way: whether a byte may have left, and the socket it uses."""
@@ -71,6 +69,33 @@ class _Flight:
 
 
 _under_way = threading.local()
+
+
+class _LastLine:
+    """A socket's file that knows the last line that was read from it."""
+
+    def __init__(self, file: Any) -> None:  # noqa: ANN401 - the standard library's own
+        self._file = file
+        self.last = b""
+
+    def readline(self, *limit: int) -> bytes:
+        self.last = bytes(self._file.readline(*limit))
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the file has
+        return getattr(self._file, name)
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that knows whether its headers were whole: the end of a connection ends them, too."""
+
+    whole_headers = False
+
+    def begin(self) -> None:
+        lines = _LastLine(self.fp)
+        self.fp = lines  # type: ignore[assignment]  # it is one, but for its class
+        super().begin()
+        self.whole_headers = lines.last in {b"\r\n", b"\n"}
 
 
 class _Noted:
@@ -102,11 +127,11 @@ class _Noted:
 
 
 class _HTTPConnection(_Noted, HTTPConnection):
-    pass
+    response_class = _Response
 
 
 class _HTTPSConnection(_Noted, HTTPSConnection):
-    pass
+    response_class = _Response
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -204,7 +229,7 @@ def _read(response: requests.Response, flight: _Flight) -> Answer:
         flight.landed = True
     if flight.connection is not None:
         flight.connection.last_used = time.monotonic()
-    if _cut_short(response, bytes(body)):
+    if _cut_short(response):
         message = "the answer ends in the middle of its headers"
         raise HTTPError(message)
     response.raw.release_conn()
@@ -212,13 +237,10 @@ def _read(response: requests.Response, flight: _Flight) -> Answer:
     return Answer(response.status_code, bytes(body), headers)
 
 
-def _cut_short(response: requests.Response, body: bytes) -> bool:
+def _cut_short(response: requests.Response) -> bool:
     """Say whether the headers were cut: the standard library takes the end of the connection for theirs."""
     original = getattr(response.raw, "_original_response", None)
-    if original is not None and original.msg.defects:
-        return True
-    marked = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    return not (body or marked or response.status_code in _BODILESS)
+    return not isinstance(original, _Response) or bool(original.msg.defects) or not original.whole_headers
 
 
 def _what_happened(flight: _Flight, failure: Exception, within_s: float) -> NotSent | Unknown:

@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 
 from relay.cancel import Cancel, Scope
 from relay.errors import CredentialRefused, Gone, Refused, Throttled, Unknown, Unreadable
-from relay.reading import folded, json_of, wait_ms, whole
-from relay.vendor import Answer, Call, Created, Order, State, Vendor
+from relay.reading import created, folded, json_of, wait_ms, whole
+from relay.vendor import Answer, Call, Order, State, Vendor
 
 #: The documented errors by their numbers; the texts differ from page to page.
 _NOT_AUTHORIZED, _SERVER_ERROR, _NOT_FOUND = 20, 102, 104
@@ -161,6 +161,8 @@ class AlphaPoint(Vendor):
 
     def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
         """Cancel an account's orders, or those of an instrument or a user in it (CancelAllOrders)."""
+        if not self.has_bulk(cancel):
+            raise AssertionError(f"there is no one call for {cancel.words()}")
         needed = [cancel.account]
         if cancel.scope is Scope.INSTRUMENT:
             needed.append(cancel.name)
@@ -214,6 +216,8 @@ class AlphaPoint(Vendor):
         """Read one order (GetOrderStatus): an array of one, as documented, or the order itself [3P]."""
         answer = yield Call("GET", f"/GetOrderStatus?{self._query(AccountId=account, OrderId=order_id)}")
         found = _read(answer, json_of(answer))
+        if found == []:
+            raise Gone("AlphaPoint shows no such order")
         row = folded(found[0] if isinstance(found, list) and len(found) == 1 else found)
         if row is None:
             raise Unreadable("AlphaPoint's answer shows no order")
@@ -246,7 +250,6 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
     if not state:
         raise Unreadable("AlphaPoint's answer lacks OrderState")
     instrument_id = whole(row.get("instrument"))
-    created_ms = whole(row.get("receivetime"))
     return Order(
         order_id=_id(row, "orderid"),
         account=account,
@@ -254,8 +257,7 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
         side=_SIDES.get(str(row.get("side", "")).lower()),
         state=_STATES.get(state.lower(), State.UNCLEAR),
         state_words=state,
-        # 0, or .NET's year 1, is what an order has that was given no time.
-        created=Created(created_ms) if created_ms and created_ms > 0 else None,
+        created=created(whole(row.get("receivetime"))),
         instrument_id=instrument_id,
         # 0 is what an order has that was given none.
         client_id=whole(row.get("clientorderid")),

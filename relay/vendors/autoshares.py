@@ -8,15 +8,15 @@ contradict each other.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from relay.cancel import Cancel
 from relay.errors import CredentialRefused, Gone, Refused, Throttled, Unknown, Unreadable
-from relay.reading import folded, json_of, segment, wait_ms, whole
+from relay.reading import created, folded, json_of, segment, wait_ms, whole
 from relay.vendor import Answer, Call, Created, Leg, Order, State, Vendor
 from schemas.alert import milliseconds
 
@@ -50,9 +50,6 @@ _STATES = {
         State.WORKING,
     ),
 }
-
-#: Years of a real order's time: .NET and SQL write "no date" as one in 1, 1753, 1900 or 9999.
-_YEARS = range(2000, 2099)
 
 #: The numbers of all states that are not surely over, for the filter (get-filtered-orders). The page does not
 #: number Held: 16 comes next in the schema [I], and 20 stands in the page's own example [U]. A number that a
@@ -136,28 +133,36 @@ class Autoshares(Vendor):
         Pages are cut by offset from what is there at that moment: an order that goes meanwhile pulls the
         later ones forward, past whoever walks. A list that lost rows so is walked again.
         """
+        before: set[int] | None = None
         for _ in range(_WALKS):
-            rows, whole_list = yield from self._walked(account)
-            if whole_list:
-                orders = [_order(row, account) for row in rows]
+            rows, counted, linked = yield from self._walked(account)
+            # A count may be of more than the list shows: the same twice, with no page left, is all there is.
+            if not linked and (counted or set(rows) == before):
+                orders = [_order(row, account) for row in rows.values()]
                 return tuple(order for order in orders if not order.state.over)
+            before = set(rows)
         raise Unknown("Autoshares' list of orders kept changing while it was read")
 
     def _walked(
         self, account: str | int
-    ) -> Generator[Call, Answer, tuple[Iterable[Mapping[str, Any]], bool]]:
-        """Walk through the pages; say whether what was found is all of it."""
+    ) -> Generator[Call, Answer, tuple[dict[int, Mapping[str, Any]], bool, bool]]:
+        """Walk through the pages; give the rows by their ids.
+
+        Says, too, whether they are all that was counted, and whether a page that is linked gave nothing new.
+        """
         found: dict[int, Mapping[str, Any]] = {}
         most = 0
         for number in range(_PAGES):
             page = yield from self._page(account, number, filter=_NOT_OVER, sortField="Id", desc="false")
-            total, known = whole(page.get("totalcount")), len(found)
-            found |= {_id(row, "id"): row for row in _rows(page.get("result"))}
+            rows, total, known = _rows(page.get("result")), whole(page.get("totalcount")), len(found)
+            found |= {_id(row, "id"): row for row in rows}
             # The count falls with each order that goes: what an earlier page counted has to be found.
             most = max(most, total or 0)
-            more = len(found) < most if total is not None else bool(page.get("nextpagelink"))
+            missing, linked = len(found) < most, bool(page.get("nextpagelink"))
+            # Whatever says that there is more is believed: a count, a link, or a full page without either.
+            more = missing or linked or (total is None and len(rows) >= _PAGE)
             if not more or len(found) == known:
-                return found.values(), not more
+                return found, not missing, linked and bool(rows)
         raise Unreadable("Autoshares' list of orders has no end")
 
     def recent(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
@@ -258,15 +263,12 @@ def _state(row: Mapping[str, Any], state: str) -> State:
 
 
 def _moment(value: object) -> Created | None:
-    """Read CreateDate; one without an offset is UTC [I]."""
+    """Read CreateDate; one without an offset tells nothing, since no document says whose time it is [U]."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
-    if moment is None or moment.year not in _YEARS:
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return Created(milliseconds(aware), zone_is_sure=moment.tzinfo is not None)
+    return None if moment is None or moment.tzinfo is None else created(milliseconds(moment))
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:

@@ -58,7 +58,7 @@ _SIDES = {"buy": "buy", "buytocover": "buy", "sell": "sell", "sellshort": "sell"
 
 
 class CrossTrade(Vendor):
-    """The four conversations with CrossTrade."""
+    """The conversations with CrossTrade."""
 
     name = "crosstrade"
 
@@ -77,6 +77,8 @@ class CrossTrade(Vendor):
 
     def bulk(self, cancel: Cancel) -> Generator[Call, Answer, tuple[str | int, ...] | None]:
         """Cancel an instrument's, an account's or all accounts' orders (post-cancel-orders)."""
+        if not self.has_bulk(cancel):
+            raise AssertionError(f"there is no one call for {cancel.words()}")
         if cancel.scope is Scope.EVERYTHING:
             answer = yield Call("POST", "/v1/api/orders/cancelall", {})
             _read(answer)

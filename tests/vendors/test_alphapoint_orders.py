@@ -208,7 +208,7 @@ def test_one_order_is_read_from_an_array_or_by_itself(body: object) -> None:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ([], Unreadable),
+        ([], Gone),
         ([row(), row()], Unreadable),
         ([row(OrderId=7)], Unreadable),
         ([row(Account=5)], Unreadable),
