@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock
+.PHONY: help run test lint model lock
 
 PYTHON := .venv/bin/python
 READY := .venv/made-from.txt
@@ -24,6 +24,9 @@ lint: $(READY) ## check style, format, types and the direction of imports
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo
+
+model: $(READY) ## check the ledger's model with Spin, in a minute; ARGS="--trace GUARD" shows what a guard is for
+	@$(PYTHON) -m model.check $(ARGS)
 
 COMPILE = $(PYTHON) -m uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --system-certs --no-sources --quiet --no-config --custom-compile-command "make lock"

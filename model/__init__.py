@@ -1,0 +1,1 @@
+"""The model of the ledger, and what checks it: `make model`."""
