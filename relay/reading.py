@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
+from relay.errors import Unreadable
 from relay.vendor import Answer, Created
 
 #: Milliseconds that a vendor may hold calls back at most: an hour-long hold is a mistake in the header.
@@ -39,6 +41,27 @@ def json_of(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
 def folded(row: object) -> dict[str, Any] | None:
     """Give an object with its keys in small letters; None for anything else."""
     return {name.casefold(): value for name, value in row.items()} if isinstance(row, dict) else None
+
+
+def rows_of(value: object, whose: str) -> list[dict[str, Any]]:
+    """Give a list's rows, keys in small letters; raise `Unreadable` for anything but a list of objects."""
+    found = [folded(row) for row in value] if isinstance(value, list) else [None]
+    if None in found:
+        raise Unreadable(f"{whose} answer is no list")
+    return [row for row in found if row is not None]
+
+
+def id_of(row: Mapping[str, Any], name: str, whose: str) -> int:
+    """Give an id of a row; raise `Unreadable` where it has none, or 0."""
+    value = whole(row.get(name))
+    if not value:
+        raise Unreadable(f"{whose} answer lacks a number: {name}")
+    return value
+
+
+def is_header(text: object) -> TypeGuard[str]:
+    """Say whether a value is a text that a header can carry."""
+    return isinstance(text, str) and bool(text) and text.isascii() and text.isprintable()
 
 
 def whole(value: object) -> int | None:

@@ -20,8 +20,11 @@ from urllib.parse import urlencode
 
 from relay.cancel import Cancel, Scope
 from relay.errors import CredentialRefused, Gone, Refused, Throttled, Unknown, Unreadable
-from relay.reading import created, folded, json_of, wait_ms, whole
+from relay.reading import created, folded, id_of, is_header, json_of, rows_of, wait_ms, whole
 from relay.vendor import Answer, Call, Order, State, Vendor
+
+#: Whose answers are read here, as the sentences have it.
+_WHOSE = "AlphaPoint's"
 
 #: The documented errors by their numbers; the texts differ from page to page.
 _NOT_AUTHORIZED, _SERVER_ERROR, _NOT_FOUND = 20, 102, 104
@@ -116,7 +119,7 @@ class AlphaPoint(Vendor):
                 "(ALPHAPOINT_API_KEY, ALPHAPOINT_API_SECRET, ALPHAPOINT_USER_ID) that needs none"
             )
         token = said.get("sessiontoken")
-        if said.get("authenticated") is not True or not isinstance(token, str) or not _is_header(token):
+        if said.get("authenticated") is not True or not is_header(token):
             raise Unreadable("AlphaPoint's answer to the log-in has no session")
         return {"APToken": token}
 
@@ -134,7 +137,7 @@ class AlphaPoint(Vendor):
     def _numbered(self, cancel: Cancel, symbol: str) -> Generator[Call, Answer, Cancel]:
         path = f"/GetInstruments?{urlencode({'OMSId': self.oms_id})}"
         rows = _rows((yield Call("GET", path, keep_s=_INSTRUMENTS_KEEP_S)))
-        symbols = [(_id(row, "instrumentid"), str(row.get("symbol") or "")) for row in rows]
+        symbols = [(id_of(row, "instrumentid", _WHOSE), str(row.get("symbol") or "")) for row in rows]
         for plain in (str.casefold, _plain):
             # Nothing is left of a chart's "NDAX:", which is no instrument without a symbol.
             found = {each for each, name in symbols if plain(name) == plain(symbol) != ""}
@@ -251,7 +254,7 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
         raise Unreadable("AlphaPoint's answer lacks OrderState")
     instrument_id = whole(row.get("instrument"))
     return Order(
-        order_id=_id(row, "orderid"),
+        order_id=id_of(row, "orderid", _WHOSE),
         account=account,
         instrument="an unnamed instrument" if instrument_id is None else f"instrument {instrument_id}",
         side=_SIDES.get(str(row.get("side", "")).lower()),
@@ -265,23 +268,12 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
     )
 
 
-def _id(row: Mapping[str, Any], name: str) -> int:
-    value = whole(row.get(name))
-    if not value:
-        raise Unreadable(f"AlphaPoint's answer lacks a number: {name}")
-    return value
-
-
 def _plain(symbol: str) -> str:
     return _DECORATION.sub("", symbol).casefold()
 
 
-def _rows(answer: Answer) -> list[Mapping[str, Any]]:
-    rows = _read(answer, json_of(answer))
-    found = [folded(row) for row in rows] if isinstance(rows, list) else [None]
-    if None in found:
-        raise Unreadable("AlphaPoint's answer is no list")
-    return [row for row in found if row is not None]
+def _rows(answer: Answer) -> list[dict[str, Any]]:
+    return rows_of(_read(answer, json_of(answer)), _WHOSE)
 
 
 def _taken(answer: Answer) -> None:
@@ -328,8 +320,3 @@ def _words(said: Mapping[str, Any]) -> str:
     """Give the vendor's own words."""
     words = [str(said[name]) for name in ("errormsg", "detail") if said.get(name)]
     return f": {'; '.join(words)}" if words else ""
-
-
-def _is_header(text: str) -> bool:
-    """Say whether a header can carry a text."""
-    return bool(text) and text.isascii() and text.isprintable()

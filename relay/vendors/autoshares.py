@@ -16,9 +16,12 @@ from urllib.parse import quote, urlencode
 
 from relay.cancel import Cancel
 from relay.errors import CredentialRefused, Gone, Refused, Throttled, Unknown, Unreadable
-from relay.reading import created, folded, json_of, segment, wait_ms, whole
+from relay.reading import created, folded, id_of, is_header, json_of, rows_of, segment, wait_ms, whole
 from relay.vendor import Answer, Call, Created, Leg, Order, State, Vendor
 from schemas.alert import milliseconds
+
+#: Whose answers are read here, as the sentences have it.
+_WHOSE = "Autoshares'"
 
 #: Rows of a page, at most; and pages of a list, beyond which something is wrong.
 _PAGE, _PAGES = 100, 200
@@ -95,7 +98,7 @@ class Autoshares(Vendor):
             raise CredentialRefused(f"Autoshares refuses the log-in{_words(said)}")
         _check(answer)
         token = said.get("token")
-        if state != "succeeded" or not isinstance(token, str) or not token or not _is_header(token):
+        if state != "succeeded" or not is_header(token):
             raise Unreadable("Autoshares' answer to the log-in has no token")
         return {"Authorization": f"Bearer {token}"}
 
@@ -121,11 +124,11 @@ class Autoshares(Vendor):
         answer = yield Call("GET", f"{self._base}/users/@me/accounts")
         if answer.status in {400, 404, 422}:
             user = folded(_body((yield Call("GET", f"{self._base}/users/@me/info")))) or {}
-            answer = yield Call("GET", f"{self._base}/users/{_id(user, 'userid')}/accounts")
-        rows = _rows(_body(answer))
+            answer = yield Call("GET", f"{self._base}/users/{id_of(user, 'userid', _WHOSE)}/accounts")
+        rows = rows_of(_body(answer), _WHOSE)
         if not rows:
             raise Unreadable("Autoshares lists no account")
-        return tuple(_id(row, "id") for row in rows)
+        return tuple(id_of(row, "id", _WHOSE) for row in rows)
 
     def working(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
         """List the account's orders that are not over, page by page, all of them before any is returned.
@@ -154,8 +157,12 @@ class Autoshares(Vendor):
         most = 0
         for number in range(_PAGES):
             page = yield from self._page(account, number, filter=_NOT_OVER, sortField="Id", desc="false")
-            rows, total, known = _rows(page.get("result")), whole(page.get("totalcount")), len(found)
-            found |= {_id(row, "id"): row for row in rows}
+            rows, total, known = (
+                rows_of(page.get("result"), _WHOSE),
+                whole(page.get("totalcount")),
+                len(found),
+            )
+            found |= {id_of(row, "id", _WHOSE): row for row in rows}
             # The count falls with each order that goes: what an earlier page counted has to be found.
             most = max(most, total or 0)
             missing, linked = len(found) < most, bool(page.get("nextpagelink"))
@@ -168,7 +175,7 @@ class Autoshares(Vendor):
     def recent(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
         """List the account's newest orders, over or not: a page of them."""
         page = yield from self._page(account, 0, sortField="Id", desc="true")
-        return tuple(_order(row, account) for row in _rows(page.get("result")))
+        return tuple(_order(row, account) for row in rows_of(page.get("result"), _WHOSE))
 
     def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
         """Cancel one order: 204 says that the order system, or the venue, took it (cancel-order)."""
@@ -184,7 +191,7 @@ class Autoshares(Vendor):
             raise Gone("Autoshares answered 422")
         _check(answer, of_an_order=True)
         row = folded(_body(answer))
-        if row is None or _id(row, "id") != order_id:
+        if row is None or id_of(row, "id", _WHOSE) != order_id:
             raise Unreadable("Autoshares answered about another order, or about none")
         return _order(row, account)
 
@@ -227,10 +234,12 @@ def _order(row: Mapping[str, Any], account: str | int) -> Order:
     state = str(row.get("status") or row.get("executionstatus") or "")
     if not state:
         raise Unreadable("Autoshares' answer lacks Status")
-    legs = tuple(Leg(_symbol(leg), _security(leg), _side(leg)) for leg in _rows(row.get("legs") or []))
+    legs = tuple(
+        Leg(_symbol(leg), _security(leg), _side(leg)) for leg in rows_of(row.get("legs") or [], _WHOSE)
+    )
     sides = {_side(row), *(leg.side for leg in legs)}
     return Order(
-        order_id=_id(row, "id"),
+        order_id=id_of(row, "id", _WHOSE),
         account=account,
         instrument=_symbol(row),
         side=sides.pop() if len(sides) == 1 else None,
@@ -269,20 +278,6 @@ def _moment(value: object) -> Created | None:
     except ValueError:
         moment = None
     return None if moment is None or moment.tzinfo is None else created(milliseconds(moment))
-
-
-def _rows(value: object) -> list[Mapping[str, Any]]:
-    found = [folded(row) for row in value] if isinstance(value, list) else [None]
-    if None in found:
-        raise Unreadable("Autoshares' answer is no list")
-    return [row for row in found if row is not None]
-
-
-def _id(row: Mapping[str, Any], name: str) -> int:
-    value = whole(row.get(name))
-    if not value:
-        raise Unreadable(f"Autoshares' answer lacks a number: {name}")
-    return value
 
 
 def _body(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
@@ -332,8 +327,3 @@ def _words(said: Mapping[str, Any]) -> str:
     """Give the vendor's own words; the case of the keys differs by error."""
     words = [str(said[name]) for name in ("error", "message", "reason") if said.get(name)]
     return f": {'; '.join(words)}" if words else ""
-
-
-def _is_header(text: str) -> bool:
-    """Say whether a header can carry a text."""
-    return text.isascii() and text.isprintable()
