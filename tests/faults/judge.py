@@ -231,14 +231,13 @@ class _Trial:
         if case.alert.cut == "body" and case.records:
             self._find(Kind.WIDER, "half a message was taken for a whole one")
         for alert_id, record in case.records.items():
-            if not Status(record["status"]).ended:
-                self._find(Kind.STUCK, f"record {alert_id} is still {record['status']}")
+            if not has_ended(record):
+                statuses = ", ".join(cancel["status"] for cancel in record["cancels"])
+                self._find(Kind.STUCK, f"record {alert_id} is still {statuses}")
             before = case.ended.get(alert_id)
             if before is not None and _substance(before) != _substance(record):
-                self._find(
-                    Kind.REWRITTEN,
-                    f"record {alert_id} had ended as {before['status']}, now {record['status']}",
-                )
+                was, now = _changed(_substance(before), _substance(record))
+                self._find(Kind.REWRITTEN, f"record {alert_id} had {was} and has {now}")
 
     def _look_for_lost(self) -> None:
         case = self._case
@@ -339,6 +338,11 @@ class _Trial:
         )
 
 
+def has_ended(record: Mapping[str, Any]) -> bool:
+    """Say whether all of a record's cancels have ended: one that failed gives the whole its status before."""
+    return all(Status(cancel["status"]).ended for cancel in record["cancels"])
+
+
 def _reports(record: Mapping[str, Any], order_id: str, account: str) -> bool:
     """Say whether a record tells the trader that this order was not cancelled, by its id or with a reason."""
     for cancel in record["cancels"]:
@@ -358,3 +362,15 @@ def _received_at(record: Mapping[str, Any]) -> float:
 def _substance(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give what of a record must not change once it has ended."""
     return {name: record[name] for name in ("status", "summary", "cancels", "warnings", "history")}
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give what differs between the two, before and after; of a history what follows the steps in common."""
+    names = [name for name in after if before[name] != after[name]]
+    was, now = ({name: each[name] for name in names} for each in (before, after))
+    if "history" in names:
+        pairs = zip(before["history"], after["history"], strict=False)
+        common = next((at for at, (one, other) in enumerate(pairs) if one != other), None)
+        at = min(len(before["history"]), len(after["history"])) if common is None else common
+        was["history"], now["history"] = before["history"][at:], after["history"][at:]
+    return was, now

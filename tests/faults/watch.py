@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 import requests
 
-from relay.outcome import Status
-from tests.faults.judge import Case
+from tests.faults.judge import Case, has_ended
 from tests.faults.stage import Stage
 
 #: Seconds between two looks while alerts are sent, and when all that is left is their end.
@@ -105,6 +104,6 @@ class Watch:
             del self._open[alert_id]  # it is not there; or another round's, made in the same millisecond
             return
         self._known[alert_id] = case
-        if Status(record["status"]).ended:
+        if has_ended(record):
             case.ended[alert_id] = record
             del self._open[alert_id]
