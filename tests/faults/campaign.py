@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.faults.brokers import VENDORS, Brokers
 from tests.faults.judge import PROMISES, Case, Finding, Judge, Kind, Verdict
-from tests.faults.plan import Role, alerts
+from tests.faults.plan import Order, Role, alerts
 from tests.faults.sender import TradingView, message
 from tests.faults.stage import LEASE_S, Stage
 from tests.faults.storm import Storm
@@ -180,8 +180,7 @@ class _Round:
     def _one(self, case: Case) -> None:
         """Place an alert's orders, send it, place newer ones, and send it again where it comes again."""
         alert = case.alert
-        for order in alert.orders:
-            case.orders[self._brokers.place(alert.vendor, order)] = order
+        self._place(case, alert.orders)
         named = next(iter(case.of_role(Role.MEANT)))
         body = message(alert, named, time.time())
         if alert.cut:
@@ -189,12 +188,18 @@ class _Round:
             case.sendings.append(self._platform.cut(body, alert.copies[0], in_body=in_body))
         else:
             self._send_copies(case, body)
-        self._stopping.wait(alert.newer_after_s)
-        for order in alert.newer:
-            case.orders[self._brokers.place(alert.vendor, order)] = order
+        if alert.entries:
+            self._stopping.wait(alert.entry_after_s)
+            self._place(case, alert.entries)
+        self._stopping.wait(alert.newer_after_s - (alert.entry_after_s if alert.entries else 0.0))
+        self._place(case, alert.newer)
         if alert.again_after_s is not None and alert.cut != "body":
             self._stopping.wait(max(0.0, alert.again_after_s - alert.newer_after_s))
             case.sendings.append(self._platform.once(body, 1 - alert.copies[0]))
+
+    def _place(self, case: Case, orders: Sequence[Order]) -> None:
+        for order in orders:
+            case.orders[self._brokers.place(case.alert.vendor, order)] = order
 
     def _send_copies(self, case: Case, body: bytes) -> None:
         senders = [
@@ -210,6 +215,7 @@ class _Round:
 
     def _add(self, report: Report, storm: Storm, verdict: Verdict) -> None:
         report.sent.update((case.alert.vendor, case.alert.target) for case in self._cases)
+        report.noted["alerts with a delay"] += sum(bool(case.alert.delay_s) for case in self._cases)
         for case in self._cases:
             for number, each in enumerate(case.sendings):
                 told = f"{each.end} {each.status}" if each.status else str(each.end)

@@ -148,7 +148,7 @@ GUARDS = (
         (
             Patch(
                 "relay/evidence.py",
-                """        there, when = _was_there(progress, order, received_ms)
+                """        there, when = _was_there(progress, order, doubt_ms)
 """,
                 """        there, when = True, None
 """,
@@ -203,7 +203,13 @@ GUARDS = (
     Guard(
         "due",
         "an alert is claimed without the promise to look at it again",
-        (Patch("relay/scripts/claim.lua", "redis.call('ZADD', KEYS[3], now + ARGV[5], ARGV[1])\n", ""),),
+        (
+            Patch(
+                "relay/scripts/claim.lua",
+                "redis.call('ZADD', KEYS[3], now + (wait == 0 and ARGV[5] or wait), ARGV[1])\n",
+                "",
+            ),
+        ),
         frozenset({Kind.STUCK, Kind.LOST}),
         arguments=("--emphasis", "web process killed"),
     ),

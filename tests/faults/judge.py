@@ -13,7 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from relay.evidence import UNCERTAIN_MS
 from relay.outcome import Outcome, Status
 from relay.sandbox.futures import dated_name
 from tests.faults.brokers import Evidence
@@ -21,8 +20,11 @@ from tests.faults.plan import Alert, Order, Role
 from tests.faults.sender import RECORDED, Sending
 from tests.faults.weather import SOME_DAY, account_of, order_of, payload
 
-#: Seconds after the alert from which on an order is newer: the specification's own.
-NEWER_S = UNCERTAIN_MS / 1000
+#: Seconds after the alert from which on an order is newer: the promise's own, not what the relay makes of it.
+NEWER_S = 2.0
+
+#: The same for an alert with a delay: what its own bar has entered meanwhile is meant, too.
+NEWER_THAN_DELAYED_S = 10.0
 
 #: Seconds by which two readings of one machine's clock may differ.
 CLOCK_S = 0.05
@@ -165,7 +167,7 @@ class Judge:
         owners = [
             alert
             for alert in self._in_account.get((vendor, account), [])
-            if alert.instrument == instrument and "side" not in alert.fields
+            if alert.instrument == instrument and not {"side", "delay"} & alert.fields.keys()
         ]
         if len(owners) == 1:
             self._bulk.setdefault(owners[0].number, []).append(call)
@@ -189,6 +191,18 @@ class _Trial:
         self._case = case
         self._calls = calls
         self._verdict = verdict
+
+    @property
+    def _came(self) -> float | None:
+        """Give the moment at which the relay says that it received it."""
+        return max((_received_at(record) for record in self._case.records.values()), default=None)
+
+    def _meant(self) -> list[str]:
+        """List the orders that it means: those of before, and with a delay those that came before its end."""
+        case, came = self._case, self._came
+        until = (came or 0.0) + (case.alert.delay_s or 0) - CLOCK_S
+        entries = [each for each in case.of_role(Role.ENTRY) if self._book[each]["created"] < until]
+        return [*case.of_role(Role.MEANT), *entries]
 
     def hold(self) -> None:
         """Look at everything that can be wrong with it."""
@@ -241,7 +255,7 @@ class _Trial:
 
     def _look_for_lost(self) -> None:
         case = self._case
-        for order_id in case.of_role(Role.MEANT):
+        for order_id in self._meant():
             state = self._book[order_id]["state"]
             if state in OVER:
                 self._verdict.orders["cancelled" if state in CANCELLED else "filled first"] += 1
@@ -254,14 +268,15 @@ class _Trial:
 
     def _look_at_newer(self) -> None:
         case = self._case
-        came = max((_received_at(record) for record in case.records.values()), default=None)
+        came = self._came
+        newer_s = NEWER_THAN_DELAYED_S if case.alert.delay_s else NEWER_S
         answered = min((each.ended_at for each in case.answered), default=None)
         if came is not None and answered is not None and came > answered + CLOCK_S:
             self._find(Kind.UNTRUE, f"answered {came - answered:.3f} s before it says that it was received")
         if came is None:
             return
         for order_id in case.of_role(Role.NEWER):
-            if self._book[order_id]["created"] <= came + NEWER_S:
+            if self._book[order_id]["created"] <= came + newer_s:
                 self._verdict.noted[
                     "newer orders placed too early to be judged, since the alert came late"
                 ] += 1
@@ -274,7 +289,9 @@ class _Trial:
                 )
 
     def _look_at_what_nobody_asked_for(self) -> None:
-        for order_id in (*self._case.of_role(Role.MEANT), *self._case.of_role(Role.NEWER)):
+        for order_id, order in self._case.orders.items():
+            if order.role is Role.DECOY:
+                continue
             if self._touched(order_id):
                 self._find(Kind.WIDER, f"{self._told(order_id)}, though the alert was never recorded")
 

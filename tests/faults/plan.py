@@ -26,6 +26,12 @@ YOUNG_S = (0.3, 1.5)
 #: for a bulk call that left in time on a machine that is busy.
 NEWER_AFTER_S = (2.5, 4.0)
 
+#: Seconds of an alert's delay, where it has one, and those after its answer at which its entry comes: the
+#: same bar has fired it, so it is meant. What comes later than ten seconds after the alert is newer.
+DELAY_S = (3, 5)
+ENTRY_AFTER_S = (0.3, 1.0)
+NEWER_THAN_DELAYED_S = (10.5, 12.0)
+
 #: Alerts that come in one moment, as when several charts' bars close together.
 BURSTS = (1, 1, 1, 2, 3, 8)
 
@@ -76,6 +82,9 @@ ACTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 #: Targets of which two fit into one account, each with an instrument of its own.
 _SHAREABLE = {"instrument", "instrument and side", "instrument and user"}
 
+#: Targets that an entry of the same bar may belong to.
+_DELAYABLE = {*_SHAREABLE, "account", "two accounts"}
+
 #: First account numbers; an alert's are the ten from there.
 _ALPHAPOINT_FIRST, _AUTOSHARES_FIRST, _APART = 1_000_000, 50_000_000, 10
 
@@ -84,6 +93,7 @@ class Role(StrEnum):
     """What an order is to the alert."""
 
     MEANT = "meant"
+    ENTRY = "entry"
     DECOY = "decoy"
     NEWER = "newer"
 
@@ -110,6 +120,8 @@ class Alert:
     #: What it says beside vendor and account; an `order_id` is known once its order is placed.
     fields: Mapping[str, Any]
     orders: tuple[Order, ...]
+    entries: tuple[Order, ...]
+    entry_after_s: float
     newer: tuple[Order, ...]
     newer_after_s: float
     #: What it is known by when it comes again: "timestamp", "id", "id and timestamp" or "content".
@@ -127,6 +139,12 @@ class Alert:
     def note(self) -> str:
         """Give the note by which its record is known."""
         return f"fault suite {self.number}"
+
+    @property
+    def delay_s(self) -> int | None:
+        """Give the seconds that it wants to wait, where it does."""
+        delay_s: int | None = self.fields.get("delay")
+        return delay_s
 
     @property
     def instrument(self) -> str | None:
@@ -211,15 +229,19 @@ def _alert(chance: random.Random, number: int, slot: _Slot, target: str, at: flo
     chance.shuffle(orders)
     copies = chance.choices((1, 2, 3, 4), (75, 15, 6, 4))[0]
     first_machine = chance.randrange(2)
+    fields = {**draw.fields(), **draw.manners()}
+    delayed = "delay" in fields
     return Alert(
         number=number,
         vendor=slot.vendor,
         target=target,
         accounts=draw.accounts,
-        fields={**draw.fields(), **draw.manners()},
+        fields=fields,
         orders=tuple(orders),
-        newer=draw.newer(),
-        newer_after_s=chance.uniform(*NEWER_AFTER_S),
+        entries=draw.after(Role.ENTRY) if delayed else (),
+        entry_after_s=chance.uniform(*ENTRY_AFTER_S),
+        newer=draw.after(Role.NEWER),
+        newer_after_s=chance.uniform(*(NEWER_THAN_DELAYED_S if delayed else NEWER_AFTER_S)),
         known_by=chance.choices(("timestamp", "id", "id and timestamp", "content"), (55, 15, 20, 10))[0],
         copies=tuple((first_machine + copy) % 2 for copy in range(copies)),
         again_after_s=chance.uniform(0.5, 8.0) if chance.random() < 0.1 else None,
@@ -266,6 +288,11 @@ class _Drawing:
         return {
             **({"reply_when": when} if when else {}),
             **({"max_age": chance.randint(6, 20)} if chance.random() < 0.1 else {}),
+            **(
+                {"delay": chance.randint(*DELAY_S)}
+                if self._target in _DELAYABLE and chance.random() < 0.08
+                else {}
+            ),
         }
 
     def meant(self) -> list[Order]:
@@ -316,10 +343,10 @@ class _Drawing:
             found.append(("the same client id's in another account", beside))
         return [Order(Role.DECOY, what, fields, self._chance.uniform(*OLD_S)) for what, fields in found]
 
-    def newer(self) -> tuple[Order, ...]:
-        """Give the orders of the very same kind that come after the alert."""
+    def after(self, role: Role) -> tuple[Order, ...]:
+        """Give the orders of the very same kind that come after the alert, one in each account."""
         same = {"client_id": self._client_id} if self._target == "client_order_id" else {}
-        return tuple(Order(Role.NEWER, "newer", self._fields(account=each) | same) for each in self.accounts)
+        return tuple(Order(role, str(role), self._fields(account=each) | same) for each in self.accounts)
 
     def _fields(
         self, *, account: str, instrument: str | None = None, side: str | None = None

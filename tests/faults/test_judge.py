@@ -23,7 +23,11 @@ ENDED = SENT + 5
 def first_alert(vendor: str = "crosstrade", target: str = "instrument") -> Alert:
     """Draw the first whole alert of a kind."""
     drawn = alerts(1, 0, 500, 10)
-    return next(each for each in drawn if (each.vendor, each.target, each.cut) == (vendor, target, None))
+    return next(
+        each
+        for each in drawn
+        if (each.vendor, each.target, each.cut, each.delay_s) == (vendor, target, None, None)
+    )
 
 
 class Scene:
@@ -35,10 +39,12 @@ class Scene:
         self.case = Case(self.alert)
         self.book: dict[str, dict[str, Any]] = {}
         self.calls: list[dict[str, Any]] = []
-        for number, order in enumerate((*self.alert.orders, *self.alert.newer)):
+        after = {Role.NEWER: self.alert.newer_after_s, Role.ENTRY: self.alert.entry_after_s}
+        orders = (*self.alert.orders, *self.alert.entries, *self.alert.newer)
+        for number, order in enumerate(orders):
             order_id = f"order-{number}"
             self.case.orders[order_id] = order
-            at = SENT + self.alert.newer_after_s if order.role is Role.NEWER else SENT - order.ago
+            at = SENT + after.get(order.role, -order.ago)
             self.book[order_id] = {
                 **order.fields,
                 "id": order_id,
@@ -220,6 +226,20 @@ def test_an_order_of_the_two_seconds_around_the_alert_is_nobodys_to_judge() -> N
     scene.move(newer, "Cancelled")
     scene.case.records["a"]["received_at"] = iso(scene.book[newer]["created"] - 1)
     scene.case.sendings[:] = [scene.sending(None)]
+
+    assert scene.found == set()
+
+
+def test_with_a_delay_an_entry_of_the_same_bar_is_meant() -> None:
+    """It came after the alert and before its time, so it goes; a bulk call would be nobody's."""
+    drawn = alerts(1, 0, 2_000, 10)
+    alert = next(each for each in drawn if each.delay_s and each.target == "instrument" and not each.cut)
+    scene = Scene(alert)
+    assert scene.found == {Kind.LOST, Kind.WIDER}
+
+    scene.calls.clear()
+    for entry in scene.case.of_role(Role.ENTRY):
+        scene.move(entry, "Cancelled")
 
     assert scene.found == set()
 
