@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint model lock
+.PHONY: help run test faults lint model lock
 
 PYTHON := .venv/bin/python
 READY := .venv/made-from.txt
@@ -18,6 +18,9 @@ run: $(READY) ## run everything here, against stand-in brokers; ARGS="--port 900
 # tests stay together, since they share a relay.
 test: $(READY) ## run every test; ARGS="-k ledger" goes to pytest
 	@$(PYTHON) -m pytest --numprocesses=4 --dist=loadfile $(ARGS)
+
+faults: $(READY) ## everything fails at once, the brokers' books judge; ARGS="--alerts 10000 --seed 7", ARGS=--guards
+	@$(PYTHON) -m tests.faults $(ARGS)
 
 lint: $(READY) ## check style, format, types and the direction of imports
 	$(PYTHON) -m ruff check .

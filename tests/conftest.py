@@ -10,7 +10,7 @@ from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
 from tests.running import SECRET, TOKEN, RunningRelay
 
-pytest_plugins = ["pytester", "tests.promises"]
+pytest_plugins = ["pytester", "tests.promises", "tests.faults.shown"]
 
 #: Names, and beginnings of names, that whoever runs the tests may have set for a relay of their own.
 SETTINGS = (

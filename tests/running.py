@@ -168,7 +168,7 @@ class RunningRelay(Process):
             raise AssertionError(f"the relay ended:\n{self.text}")
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def alert(self, *, headers: Mapping[str, str] | None = None, **fields: object) -> requests.Response:
