@@ -26,6 +26,9 @@ from relay.version import VERSION
 #: Exit statuses: something outside failed; what was typed or set is at fault.
 FAILED, MISTAKEN = 1, 2
 
+#: Seconds that a worker which is told to stop may finish what runs; Heroku kills after 30.
+HAND_OVER_S = 20
+
 COMMANDS = ("run", "sandbox", "worker", "check")
 
 _PROG = "python -m relay"
@@ -167,8 +170,18 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     threading.Thread(target=interrupt_when_told, name="signals", daemon=True).start()
     worker.run()
+    # What takes longer is handed over: its lease ends, and another process takes it.
+    handing_over = threading.Timer(HAND_OVER_S, _hand_over)
+    handing_over.daemon = True
+    handing_over.start()
     worker.stop()
     return 0
+
+
+def _hand_over() -> NoReturn:
+    log.say("handed_over", {"after_s": HAND_OVER_S}, logging.WARNING)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

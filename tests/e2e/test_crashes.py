@@ -287,6 +287,30 @@ def test_a_relay_that_is_told_to_stop_ends_what_it_has_in_hand(
     assert len(bulk_calls(broker)) == 1
 
 
+@pytest.mark.promise(1)
+def test_a_worker_that_is_told_to_stop_hands_over_what_takes_too_long(
+    environ: dict[str, str], broker: CrossTradeSandbox
+) -> None:
+    """With more slow calls before it than it may wait for, it ends in time, and another does the rest."""
+    orders = [place(broker) for _ in range(64)]
+    broker.trouble = Trouble(on="one", latency_s=3.5)
+    with deployed(environ) as relay:
+        relay.alert(account="Sim101", scope="account", side="buy", reply_when="accepted", max_age=600)
+        until(lambda: broker.cancel_calls, what="the first slow call")
+        relay.kill()
+    broker.forget_calls()
+    with worker(environ) as process:
+        until(lambda: broker.cancel_calls, within=30, what="the worker's first slow call")
+        process.running.send_signal(signal.SIGTERM)
+        status = process.wait(within=25)
+    broker.trouble = None
+
+    with deployed(environ):
+        until(lambda: states(broker, orders) == {"Cancelled"}, within=60, what="the rest")
+    assert status == 0
+    assert process.log("handed_over")
+
+
 def _alert_ids(environ: dict[str, str]) -> list[str]:
     with redis.Redis.from_url(environ["REDIS_URL"]) as client:
         return [alert_id.decode() for alert_id in client.zrange("relay:alerts", 0, -1)]
