@@ -17,10 +17,11 @@ from redis.sentinel import Sentinel, SentinelConnectionPool
 from relay.settings import Settings
 
 #: Seconds to open a connection, to wait for an answer, and to wait for one of the pool's connections.
-#: Redis answers within a millisecond; with one repetition all of it stays under a second.
+#: Redis answers within a millisecond; with one repetition a silence is told within a second. A connection of
+#: the pool is waited for longer: that others are many is no sign that Redis is away.
 _CONNECT_S = 0.2
 _ANSWER_S = 0.3
-_POOL_S = 0.3
+_POOL_S = 0.9
 
 _SENTINEL_PORT = 26379
 

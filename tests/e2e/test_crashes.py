@@ -243,6 +243,10 @@ def test_a_redis_that_crashes_loses_nothing_that_was_answered(tmp_path: Path) ->
     behaviour = CrossTradeBehaviour(burst=None)
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedRedis(tmp_path))
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set(
+                "appendfsync", "always"
+            )  # what the promise rests on: a slow disk puts writes off
         broker = stack.enter_context(CrossTradeSandbox(TOKEN, behaviour=behaviour))
         relay = stack.enter_context(deployed({**settings_for(server.url, broker.url), **QUICK}))
         orders = [place(broker, f"{root} 12-26") for root in ("MES", "NQ", "ES", "CL")]
