@@ -31,7 +31,7 @@ def create_app(environ: Mapping[str, str]) -> Flask:
     receive.mark_requests(app, trusted_proxies=settings.trusted_proxies)
     receive.answer_errors(app)
     app.register_blueprint(receive.blueprint(pipeline))
-    app.register_blueprint(alerts.blueprint(pipeline))
+    app.register_blueprint(alerts.blueprint(pipeline, relay.ledger, relay.scrubber))
     app.register_blueprint(health.blueprint(relay.ledger, relay.worker))
     for warning in settings.warnings:
         log.say("settings_warning", {"warning": warning}, logging.WARNING)

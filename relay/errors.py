@@ -10,6 +10,7 @@ RelayError
 │   ├── Conflict            409
 │   ├── BodyTooLarge        413
 │   ├── InvalidAlert        422, with the fields at fault
+│   ├── InvalidQuery        422, with the parameters at fault
 │   ├── StaleAlert          422
 │   ├── IdReused            422
 │   ├── TooManyRequests     429
@@ -106,6 +107,12 @@ class InvalidAlert(Refusal):
     """Fields are at fault; `errors` has a list for each."""
 
     problem, title, status = "invalid-alert", "The alert cannot be carried out as it stands", 422
+
+
+class InvalidQuery(Refusal):
+    """Parameters of a list are at fault; `errors` has a list for each."""
+
+    problem, title, status = "invalid-query", "The list cannot be given as it was asked for", 422
 
 
 class StaleAlert(Refusal):

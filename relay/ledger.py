@@ -73,6 +73,9 @@ _NOTICES_KEPT = 1_000
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
+#: A place in a list of records: the ms in which one was received, and its alert's id.
+Mark = tuple[int, str]
+
 
 class Hold(StrEnum):
     """What a settle leaves behind: the record held on, due later, or ended."""
@@ -311,6 +314,33 @@ class Ledger:
             lambda: self._redis.hmget(_RECORD + alert_id, ["record", "received"])
         )
         return None if record is None else _decoded(record, int(received_ms))
+
+    def received(
+        self, sender: str, before: Mark | None, most: int
+    ) -> tuple[list[tuple[Mark, str | None]], bool]:
+        """Give up to `most` of a sender's records before a mark, newest first, and whether there are more.
+
+        Each is as Redis keeps it, None where it is gone. Those of one ms are in the order of their ids.
+        """
+        marks = self._guard(lambda: self._marks(f"{_INDEX}:{sender}", before, most + 1))
+        shown = marks[:most]
+        asked = self._redis.pipeline(transaction=False)
+        for _, alert_id in shown:
+            asked.hget(_RECORD + alert_id, "record")
+        return list(zip(shown, self._guard(asked.execute), strict=True)), len(marks) > most
+
+    def _marks(self, index: str, before: Mark | None, most: int) -> list[Mark]:
+        if before is None:
+            found: Any = self._redis.zrevrange(index, 0, most - 1, withscores=True)
+            return [(int(ms), alert_id) for alert_id, ms in found]
+        ms, last = before
+        asked = self._redis.pipeline(transaction=False)
+        # Of one ms there are no more than Redis takes in one.
+        asked.zrevrangebyscore(index, ms, ms, withscores=True)
+        asked.zrevrangebyscore(index, f"({ms}", "-inf", start=0, num=most, withscores=True)
+        same, older = asked.execute()
+        rest = [(ms, alert_id) for alert_id, _ in same if alert_id < last]
+        return [*rest, *((int(at), alert_id) for alert_id, at in older)][:most]
 
     def spend(self, budget: Budget, of_call: str, *, spare: bool = False) -> int:
         """Take a call whose `limit` is given from a budget: 0, or the ms after which to ask again.

@@ -59,17 +59,25 @@ def of_record(
 
 def of_stored(record: Record) -> Reply:
     """Give a record with its whole history; 200 whatever became of the alert."""
-    last_ms = record.ended_ms or (record.history[-1]["at_ms"] if record.history else record.received_ms)
-    body = _body(record, float(last_ms - record.received_ms), ())
-    body.update(
-        sender=record.sender,
-        note=record.alert.note,
-        history=[
-            {"at": _iso(record.received_ms), "step": "received"},
-            *({"at": _iso(each["at_ms"])} | _without_time(each) for each in record.history),
-            *([{"at": _iso(record.ended_ms), "step": record.status.value}] if record.ended_ms else []),
-        ],
-    )
+    history = [
+        {"at": _iso(record.received_ms), "step": "received"},
+        *({"at": _iso(each["at_ms"])} | _without_time(each) for each in record.history),
+        *([{"at": _iso(record.ended_ms), "step": record.status.value}] if record.ended_ms else []),
+    ]
+    return Reply(200, {**_stored(record), "history": history})
+
+
+def of_list(
+    records: Sequence[Record], *, before: str | None, following: str | None, unreadable: int
+) -> Reply:
+    """Give a page of records without their histories, and where the next page begins."""
+    left_out = [f"{unreadable} of them left out: another version of the relay wrote them"] * bool(unreadable)
+    body = {
+        "alerts": [_stored(record) for record in records],
+        "before": before,
+        "links": {"next": following},
+        "warnings": left_out,
+    }
     return Reply(200, body)
 
 
@@ -181,6 +189,13 @@ def _body(record: Record, elapsed_ms: float, warnings: Sequence[str]) -> dict[st
         "warnings": [*_warnings(record), *warnings],
         "cancels": [_cancel(cancel, progress) for cancel, progress in record.cancels],
     }
+
+
+def _stored(record: Record) -> dict[str, Any]:
+    """Give a record as its sender reads it. `http` is what its alert, sent again, would be answered with."""
+    last_ms = record.ended_ms or (record.history[-1]["at_ms"] if record.history else record.received_ms)
+    body = _body(record, float(last_ms - record.received_ms), ())
+    return {**body, "sender": record.sender, "note": record.alert.note, "http": _http_status(record)}
 
 
 def _warnings(record: Record) -> list[str]:

@@ -264,6 +264,7 @@ PROBLEMS = {
     errors.Conflict: ("conflict", 409),
     errors.BodyTooLarge: ("body-too-large", 413),
     errors.InvalidAlert: ("invalid-alert", 422),
+    errors.InvalidQuery: ("invalid-query", 422),
     errors.StaleAlert: ("stale-alert", 422),
     errors.IdReused: ("id-reused", 422),
     errors.TooManyRequests: ("too-many-requests", 429),

@@ -1,17 +1,34 @@
-"""`/alerts/{id}`: a record, for the sender whose alert it was; taken back, or tried again."""
+"""`/alerts`, `/alerts/{id}`: records, for the sender whose alerts they were; taken back, or tried again."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from relay import reply
+from relay.ledger import Ledger
 from relay.pipeline import Pipeline
+from relay.recall import read_query, recall, written
 from relay.receive import answer, received
+from relay.settings import Scrubber
 
 
-def blueprint(pipeline: Pipeline) -> Blueprint:
+def blueprint(pipeline: Pipeline, ledger: Ledger, scrubber: Scrubber) -> Blueprint:
     """Give the records' addresses."""
     routes = Blueprint("alerts", __name__)
+
+    @routes.get("/alerts")
+    def listed() -> Response:
+        sender = pipeline.who(received(b""))
+        wanted = read_query(list(request.args.items(multi=True)), scrubber)
+        page = recall(ledger, sender.name, wanted)
+        return answer(
+            reply.of_list(
+                page.records,
+                before=written(page.next) if page.next else None,
+                following=wanted.after(page.next) if page.next else None,
+                unreadable=page.unreadable,
+            )
+        )
 
     @routes.get("/alerts/<alert_id>")
     def show(alert_id: str) -> Response:
