@@ -1,10 +1,11 @@
-"""The command line: `python -m relay run`, `sandbox`, `worker`, `check`."""
+"""The command line: `python -m relay run`, `sandbox`, `worker`, `check`, and those that speak to a relay."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import functools
+import json
 import logging
 import os
 import shlex
@@ -16,20 +17,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from relay import check, log, stand_ins
+from relay.client import ClientError
+from relay.commands import options, terminal
 from relay.compose import compose
 from relay.errors import SettingsError
+from relay.exit_status import ExitStatus
 from relay.port import PortError
 from relay.run import CannotRunError, EndedByItselfError, run
 from relay.settings import Settings
 from relay.version import VERSION
 
-#: Exit statuses: something outside failed; what was typed or set is at fault.
-FAILED, MISTAKEN = 1, 2
+FAILED, MISTAKEN = ExitStatus.FAILED, ExitStatus.MISTAKEN
 
 #: Seconds that a worker which is told to stop may finish what runs; Heroku kills after 30.
 HAND_OVER_S = 20
 
-COMMANDS = ("run", "sandbox", "worker", "check")
+COMMANDS = ("run", "sandbox", "worker", "check", *options.COMMANDS)
 
 _PROG = "python -m relay"
 
@@ -41,7 +44,17 @@ Cancel Relay: a charting platform's alert becomes a broker's cancel, once, and p
   python -m relay worker     carry on what the web process left open (the Procfile's worker)
   python -m relay check      look at the settings, Redis and the brokers
 
-The web process is started by the Procfile's own line, which needs no command here."""
+  python -m relay send       an alert to a relay, and what became of it
+  python -m relay alerts     your alerts, newest first
+  python -m relay show ID    one of them, with its history
+  python -m relay retry ID   another attempt for one that ended without success
+
+The web process is started by the Procfile's own line, which needs no command here. The last four speak
+to a relay, wherever it runs: they need RELAY_URL (or --url) and RELAY_SECRET, and no other setting.
+
+Exit statuses: 0 what was asked for is so. 1 the cancel did not succeed, or something outside does not
+answer as it should. 2 what was typed or set is wrong. 3 not known yet. 4 the relay cannot be reached, or
+cannot take alerts now. 130 Ctrl-C. docs/commands.md has an example of each command, and its output."""
 
 _RUN = """\
 Start Redis, stand-in brokers with working orders, the web process and a worker, and print curl lines that
@@ -79,7 +92,8 @@ Ends with status 0 when all is well, 1 when something outside does not answer, 2
 _CHECK_EXAMPLES = """\
 examples:
   python -m relay check               settings, Redis, brokers
-  python -m relay check --settings    the settings alone: asks nobody (the Procfile's release)"""
+  python -m relay check --settings    the settings alone: asks nobody (the Procfile's release)
+  python -m relay check --json        the same for a script, as one JSON document"""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -89,17 +103,29 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     if not words:
         parser.print_help(sys.stderr)
         return MISTAKEN
-    if not words[0].startswith("-") and words[0] not in COMMANDS:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-        known = f"did you mean {near[0]}" if near else f"there are {', '.join(COMMANDS)}"
-        parser.error(f'there is no command "{words[0]}": {known}')
-    given = parser.parse_args(words)
+    as_json = "--json" in words
     try:
+        _refuse_strange(words[0], parser)
+        given = parser.parse_args(words)
         status: int = given.carry_out(given, environ)
     except SettingsError as failure:
-        sys.stderr.write(failure.report() + "\n")
-        return MISTAKEN
+        mistaken = ClientError(failure.report())
+        return terminal.fail(mistaken.words, mistaken.document, mistaken.status, as_json=as_json)
+    except ClientError as failure:
+        by = "" if isinstance(failure, _MistypedError) else f"{_PROG}: "
+        line = f"{by}{terminal.plain(failure.words)}"
+        return terminal.fail(line, failure.document, failure.status, as_json=as_json)
+    except BrokenPipeError:
+        return terminal.hung_up()
     return status
+
+
+def _refuse_strange(word: str, parser: argparse.ArgumentParser) -> None:
+    if word.startswith("-") or word in COMMANDS:
+        return
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    known = f"did you mean {near[0]}" if near else f"there are {', '.join(COMMANDS)}"
+    parser.error(f'there is no command "{word}": {known}')
 
 
 def _run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -186,23 +212,45 @@ def _hand_over() -> NoReturn:
 
 def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = Settings.read(environ)
+    if given.json:
+        return _check_for_a_script(given, settings)
     print("The settings hold.")
     for line in check.settings_on(settings):
         print(f"  {line}")
     if given.settings:
         return 0
     good = True
-    for finding in check.outside(compose(settings)):
+    relay = compose(settings)
+    log.in_words(relay.scrubber, lambda words: print(f"Warning: {words}", flush=True))
+    for finding in check.outside(relay):
         print(finding.words, flush=True)
         good = good and finding.good
     return 0 if good else FAILED
+
+
+def _check_for_a_script(given: argparse.Namespace, settings: Settings) -> int:
+    """Say the same as one JSON document; what the log warns of is in it."""
+    warnings: list[str] = []
+    findings = []
+    if not given.settings:
+        relay = compose(settings)
+        log.in_words(relay.scrubber, warnings.append)
+        findings = [{"words": each.words, "good": each.good} for each in check.outside(relay)]
+    good = all(each["good"] for each in findings)
+    said = {"good": good, "settings": list(check.settings_on(settings))}
+    print(json.dumps({**said, "findings": findings, "warnings": warnings}, ensure_ascii=False))
+    return 0 if good else FAILED
+
+
+class _MistypedError(ClientError):
+    """What was typed is no command line."""
 
 
 class _Parser(argparse.ArgumentParser):
     """Say what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISTAKEN, f"{self.prog}: {message}. {self.prog} --help has examples.\n")
+        raise _MistypedError(f"{self.prog}: {message}. {self.prog} --help has examples.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -228,7 +276,9 @@ def _parser() -> argparse.ArgumentParser:
     working.set_defaults(carry_out=_worker)
     checking = add("check", description=_CHECK, epilog=_CHECK_EXAMPLES, help="what the relay was given")
     checking.add_argument("--settings", action="store_true", help="ask nobody")
+    checking.add_argument("--json", action="store_true", help="say it as one JSON document")
     checking.set_defaults(carry_out=_check)
+    options.add(add)
     return parser
 
 

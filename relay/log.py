@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,23 @@ def configure(level: str, scrubber: Scrubber) -> None:
     _LOGGER.propagate = False
     # It would repeat in its own words, with addresses, what the vendor-call lines say.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+class _InWords(logging.Handler):
+    def __init__(self, scrubber: Scrubber, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._scrubber = scrubber
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = [f"{name} {value}" for name, value in getattr(record, "facts", {}).items()]
+        words = ", ".join([record.getMessage().replace("_", " "), *facts])
+        self._tell(self._scrubber.scrub(words))
+
+
+def in_words(scrubber: Scrubber, tell: Callable[[str], None]) -> None:
+    """Tell warnings in words, and nothing else, where a person reads along."""
+    _LOGGER.handlers = [_InWords(scrubber, tell)]
 
 
 def say(event: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:

@@ -127,15 +127,17 @@ class Networks(Listed):
 class VendorUrl(fields.Field[str]):
     """An https address, or http on this very machine; never with a user, a query or a fragment."""
 
+    example = "https://app.crosstrade.io"
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
         text = str(value).strip().rstrip("/")
         try:
             parts = urlsplit(text)
             host, _ = parts.hostname or "", parts.port
         except ValueError:
-            raise ValidationError("is not an address such as https://app.crosstrade.io") from None
+            raise ValidationError(f"is not an address such as {self.example}") from None
         if parts.scheme not in {"http", "https"} or not host or not _ONE_WORD.fullmatch(text):
-            raise ValidationError("is not an address such as https://app.crosstrade.io")
+            raise ValidationError(f"is not an address such as {self.example}")
         if parts.scheme == "http" and not _on_loopback(host):
             raise ValidationError(f"http:// would send the credential to {host} unencrypted: write https://")
         # Looked for in the text itself: an empty user before a password, or an empty query, count too.

@@ -1,11 +1,13 @@
 """The command line, and what an operator's mistakes come to."""
 
+import json
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from relay.cli import COMMANDS
 from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from tests.running import SECRET, TOKEN, Process, free_port, relay_command, until, worker
@@ -117,7 +119,42 @@ def test_check_tells_all_that_is_away(environ: dict[str, str], tmp_path: Path) -
     assert ended.returncode == 1
     assert "Redis does not answer: " in ended.stdout
     assert "crosstrade: no connection (connection refused)" in ended.stdout
+    assert "Warning: redis error, kind ConnectionError, words " in ended.stdout
+    assert "{" not in ended.stdout
     assert ended.stderr == ""
+
+
+@pytest.mark.promise(10)
+def test_check_for_a_script_is_one_document(environ: dict[str, str], tmp_path: Path) -> None:
+    """It has what stands in words without it, warnings too, and the same exit status."""
+    away = {**environ, "REDIS_URL": f"unix://{tmp_path}/none.sock"}
+
+    good = relay_command("check", "--json", environ=environ)
+    alone = relay_command("check", "--settings", "--json", environ=environ)
+    bad = relay_command("check", "--json", environ=away)
+
+    assert (good.returncode, alone.returncode, bad.returncode) == (0, 0, 1)
+    said = json.loads(good.stdout)
+    assert (said["good"], said["warnings"]) == (True, [])
+    assert f"Redis: {environ['REDIS_URL']}" in said["settings"]
+    assert said["findings"][1]["words"].startswith("crosstrade answers. Accounts: ")
+    assert json.loads(alone.stdout) == {**said, "findings": []}
+    told = json.loads(bad.stdout)
+    assert [each["good"] for each in told["findings"]] == [False, True]
+    assert told["warnings"][0].startswith("redis error, kind ConnectionError")
+    assert TOKEN not in good.stdout + bad.stdout + good.stderr + bad.stderr
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("words", [("check", "--json"), ("check", "--json", "--setings"), ("chek", "--json")])
+def test_a_mistake_for_a_script_is_one_document_too(words: tuple[str, ...]) -> None:
+    """A problem on standard output, the same line on standard error, status 2."""
+    ended = relay_command(*words, environ={})
+
+    assert ended.returncode == 2
+    told = json.loads(ended.stdout)
+    assert told["type"] == "urn:cancel-relay:problem:mistaken"
+    assert told["detail"] == ended.stderr.removesuffix("\n")
 
 
 @pytest.mark.promise(10)
@@ -152,7 +189,7 @@ def test_the_worker_waits_for_a_redis_that_is_away(environ: dict[str, str], tmp_
     ("words", "said"),
     [
         (("rnu",), 'there is no command "rnu": did you mean run.'),
-        (("dance",), 'there is no command "dance": there are run, sandbox, worker, check.'),
+        (("dance",), 'there is no command "dance": there are run, sandbox, worker, check, send, '),
         (("run", "--port", "0"), '"0" is no port: write a number from 1 to 65535.'),
         (("run", "--port", "http"), '"http" is no port'),
         (("sandbox", "--port", "65534"), '"65534" leaves no room for 3: 65533 at most.'),
@@ -201,7 +238,7 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise(10)
-@pytest.mark.parametrize("words", [("run",), ("sandbox",), ("worker",), ("check",)])
+@pytest.mark.parametrize("words", [(each,) for each in COMMANDS])
 def test_every_command_shows_how_it_is_used(words: tuple[str, ...]) -> None:
     """Help needs no settings, and has examples."""
     ended = relay_command(*words, "--help", environ={})

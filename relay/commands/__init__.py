@@ -1,0 +1,1 @@
+"""The commands that speak to a relay, wherever it runs: a file each."""

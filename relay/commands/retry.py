@@ -1,0 +1,38 @@
+"""`retry`: another attempt for an alert that ended without success."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from relay.client import AwayError, Client, InterruptedByUserError
+from relay.commands import terminal
+from relay.commands.follow import follow, told, verdict
+from relay.exit_status import ExitStatus
+
+ABOUT = """\
+Try again what ended as rejected, failed, expired or unknown, wait until that has ended, and say what
+became of it. The relay lists, and cancels by id what the alert meant when it came: no newer order."""
+
+EXAMPLES = """\
+examples:
+  python -m relay retry 5f0c7d1e9a3b4c6d8e0f1a2b3c4d5e6f
+  python -m relay retry 5f0c7d1e9a3b4c6d8e0f1a2b3c4d5e6f --wait 300 --json"""
+
+
+def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStatus:
+    """Ask for one more attempt, and only once: it may cancel anew each time."""
+    client = Client.read(given.url, environ)
+    until = time.monotonic() + given.wait
+    look = f"look before you ask again: python -m relay show {given.alert_id}"
+    try:
+        answer = client.ask("POST", f"/alerts/{quote(given.alert_id, safe='')}/retry")
+    except AwayError as failure:
+        raise AwayError(f"{failure.words} Nothing was asked again; {look}", failure.problem) from None
+    except KeyboardInterrupt:
+        raise InterruptedByUserError(f"Interrupted: whether it is tried again is not known; {look}") from None
+    reply = follow(client, answer, until=until)
+    terminal.result(told(reply), reply, as_json=given.json)
+    return verdict(reply)
