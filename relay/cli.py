@@ -106,7 +106,11 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     as_json = "--json" in words
     try:
         _refuse_strange(words[0], parser)
-        given = parser.parse_args(words)
+        # Words may stand among the options, which argparse leaves over.
+        given, rest = parser.parse_known_args(words)
+        if any(each.startswith("-") or "words" not in given for each in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        vars(given).get("words", []).extend(rest)
         status: int = given.carry_out(given, environ)
     except SettingsError as failure:
         mistaken = ClientError(failure.report())

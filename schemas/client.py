@@ -46,7 +46,5 @@ class ClientSchema(Schema):
     )
     RELAY_SECRET = FirstSecret(
         required=True,
-        error_messages={
-            "required": "is missing: set it, in the environment, to the secret that alerts carry"
-        },
+        error_messages={"required": "is missing: set it to the secret that alerts carry"},
     )

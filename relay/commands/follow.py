@@ -32,17 +32,18 @@ def follow(client: Client, answer: Answer, *, until: float, enough: str | None =
     reply = {**answer.body, "http": answer.status}
     _say(reply, None)
     pause_s, longest_s = LOOK_EVERY_S
-    try:
-        while reply["status"] in _OPEN and reply["status"] != enough and time.monotonic() < until:
-            time.sleep(max(0.0, min(pause_s, until - time.monotonic())))
-            pause_s = min(2 * pause_s, longest_s)
-            before, reply = reply, _looked(client, reply)
-            _say(reply, before)
-    except KeyboardInterrupt:
-        raise InterruptedByUserError(
-            f"Stopped waiting; the relay goes on with it: python -m relay show {reply['alert_id']}", reply
-        ) from None
+    while reply["status"] in _OPEN and reply["status"] != enough and time.monotonic() < until:
+        time.sleep(max(0.0, min(pause_s, until - time.monotonic())))
+        pause_s = min(2 * pause_s, longest_s)
+        before, reply = reply, _looked(client, reply)
+        _say(reply, before)
     return reply
+
+
+def stopped(answer: Answer) -> InterruptedByUserError:
+    """Say what Ctrl-C leaves behind while the relay is at work."""
+    words = "Stopped waiting; the relay goes on with it"
+    return InterruptedByUserError(f"{words}: python -m relay show {answer.body['alert_id']}", answer.body)
 
 
 def verdict(reply: Mapping[str, Any], enough: str | None = None) -> ExitStatus:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
+from relay.client import InterruptedByUserError
 from relay.commands import alerts, retry, send, show
 from relay.commands.follow import WAIT_S
 from relay.exit_status import ExitStatus
@@ -87,6 +88,9 @@ def _quietly(do: _Do) -> _Do:
 
     def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStatus:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return do(given, environ)
+        try:
+            return do(given, environ)
+        except KeyboardInterrupt:
+            raise InterruptedByUserError("Interrupted") from None
 
     return carry_out

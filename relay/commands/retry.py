@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from relay.client import AwayError, Client, InterruptedByUserError
+from relay.client import Answer, AwayError, Client, InterruptedByUserError
 from relay.commands import terminal
-from relay.commands.follow import follow, told, verdict
+from relay.commands.follow import follow, stopped, told, verdict
 from relay.exit_status import ExitStatus
 
 ABOUT = """\
@@ -27,12 +27,17 @@ def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStat
     client = Client.read(given.url, environ)
     until = time.monotonic() + given.wait
     look = f"look before you ask again: python -m relay show {given.alert_id}"
+    answer: Answer | None = None
     try:
         answer = client.ask("POST", f"/alerts/{quote(given.alert_id, safe='')}/retry")
+        reply = follow(client, answer, until=until)
     except AwayError as failure:
-        raise AwayError(f"{failure.words} Nothing was asked again; {look}", failure.problem) from None
+        raise AwayError(
+            f"{failure.words} It may be tried again all the same; {look}", failure.problem
+        ) from None
     except KeyboardInterrupt:
+        if answer is not None:
+            raise stopped(answer) from None
         raise InterruptedByUserError(f"Interrupted: whether it is tried again is not known; {look}") from None
-    reply = follow(client, answer, until=until)
     terminal.result(told(reply), reply, as_json=given.json)
     return verdict(reply)

@@ -15,7 +15,7 @@ from typing import Any
 
 from relay.client import Answer, AwayError, Client, ClientError, InterruptedByUserError
 from relay.commands import terminal
-from relay.commands.follow import follow, told, verdict
+from relay.commands.follow import follow, stopped, told, verdict
 from relay.errors import MalformedBody
 from relay.exit_status import ExitStatus
 from relay.parse import BODY_BYTES, parse
@@ -56,12 +56,15 @@ def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStat
     fields = _fields(given)
     enough = "requested" if str(fields.get("reply_when", "")).lower() == "requested" else None
     until = time.monotonic() + given.wait
+    answer: Answer | None = None
     try:
         answer = _sent(client, fields, until)
+        reply = follow(client, answer, until=until, enough=enough)
     except KeyboardInterrupt:
+        if answer is not None:
+            raise stopped(answer) from None
         open_question = "Interrupted while sending: whether the relay has it is not known"
         raise InterruptedByUserError(f"{open_question}. The same once more: {_again(fields)}") from None
-    reply = follow(client, answer, until=until, enough=enough)
     words = [told(reply)]
     if reply.get("duplicate"):
         words.append("  The relay had this very alert already; this is what became of it.")
