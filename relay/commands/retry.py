@@ -32,9 +32,8 @@ def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStat
         answer = client.ask("POST", f"/alerts/{quote(given.alert_id, safe='')}/retry")
         reply = follow(client, answer, until=until)
     except AwayError as failure:
-        raise AwayError(
-            f"{failure.words} It may be tried again all the same; {look}", failure.problem
-        ) from None
+        left = f"It may be tried again all the same; {look}" if failure.sent else "Nothing was asked for."
+        raise AwayError(f"{failure.words} {left}", failure.problem) from None
     except KeyboardInterrupt:
         if answer is not None:
             raise stopped(answer) from None
