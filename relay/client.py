@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import quote, urlencode
 
 import requests
 from marshmallow import ValidationError
@@ -27,6 +28,11 @@ _LONGEST_WAIT_S = 60
 _SCHEMA = ClientSchema()
 
 _SERVER_ERROR = 500
+
+#: What the relay's answers have, and no other server's.
+_OF_REPLIES = ("alert_id", "status", "message", "warnings")
+_OF_RECORDS = (*_OF_REPLIES, "received_at", "http", "cancels", "history")
+_OF_LISTS = ("alerts", "before", "warnings")
 
 
 class ClientError(Exception):
@@ -105,8 +111,24 @@ class Client:
         client._session.trust_env = False
         return client
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        """Carry one request; raise `AwayError`, or `ClientError` where the relay says no."""
+    def send(self, alert: bytes) -> Answer:
+        """Send an alert, and give its reply."""
+        return self._asked("POST", "/webhook", _OF_REPLIES, alert)
+
+    def show(self, alert_id: str) -> dict[str, Any]:
+        """Give an alert's record."""
+        return self._asked("GET", f"/alerts/{quote(alert_id, safe='')}", _OF_RECORDS).body
+
+    def retry(self, alert_id: str) -> Answer:
+        """Ask for another attempt, and give the reply."""
+        return self._asked("POST", f"/alerts/{quote(alert_id, safe='')}/retry", _OF_REPLIES)
+
+    def alerts(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """Give a page of the list."""
+        return self._asked("GET", "/alerts" + (f"?{urlencode(wanted)}" if wanted else ""), _OF_LISTS).body
+
+    def _asked(self, method: str, path: str, has: Collection[str], body: bytes | None = None) -> Answer:
+        """Carry one request; raise `AwayError`, or `ClientError` where the relay says no, or is none."""
         try:
             answer = self._session.request(
                 method,
@@ -119,9 +141,9 @@ class Client:
         except requests.RequestException as failure:
             why, sent = _why(failure)
             raise AwayError(f"The relay at {self.url} cannot be reached: {why}.", sent=sent) from None
-        return self._read(answer)
+        return self._read(answer, has)
 
-    def _read(self, answer: requests.Response) -> Answer:
+    def _read(self, answer: requests.Response, has: Collection[str]) -> Answer:
         try:
             # Whatever answers there, it may repeat what it was sent.
             body = answer.json() if self._secret.reveal() not in answer.text else None
@@ -130,13 +152,14 @@ class Client:
         known = body if isinstance(body, dict) else {}
         problem = known if isinstance(known.get("detail"), str) else None
         if answer.status_code >= _SERVER_ERROR:
-            said = problem["detail"] if problem else f"what answers at {self.url} says {answer.status_code}"
-            raise AwayError(f"No alert can be taken now: {said}", problem, wait_s=_wait_s(answer))
+            said = f": {problem['detail']}" if problem else "."
+            words = f"The relay at {self.url} cannot answer now ({answer.status_code}){said}"
+            raise AwayError(words, problem, wait_s=_wait_s(answer))
         if problem is not None:
             raise ClientError(f"The relay refuses it ({answer.status_code}): {_told(problem)}", problem)
         if answer.is_redirect:
             raise ClientError(f"{self.url} leads elsewhere ({answer.status_code}): give the address itself")
-        if not known:
+        if not known.keys() >= set(has):
             words = f"What answers at {self.url} ({answer.status_code}) is no relay: is that its address?"
             raise ClientError(words)
         return Answer(answer.status_code, known)

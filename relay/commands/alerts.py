@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from relay.client import Client
 from relay.commands import terminal
@@ -36,7 +35,7 @@ def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStat
     found: list[dict[str, Any]] = []
     warnings: list[str] = []
     for _ in range(PAGES):
-        page = client.ask("GET", "/alerts" + (f"?{urlencode(asked)}" if asked else "")).body
+        page = client.alerts(asked)
         found += page["alerts"]
         warnings += page["warnings"]
         if page["before"] is None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from relay.client import Answer, AwayError, Client, InterruptedByUserError
+from relay.client import Answer, Client, ClientError, InterruptedByUserError
 from relay.commands import terminal
 from relay.exit_status import ExitStatus
 
@@ -60,10 +60,10 @@ def told(reply: Mapping[str, Any]) -> str:
 
 
 def _looked(client: Client, reply: dict[str, Any]) -> dict[str, Any]:
-    """Give the reply as it stands now; as it was, where the relay does not answer at the moment."""
+    """Give the reply as it stands now; as it was, where the relay does not tell at the moment."""
     try:
-        record = client.ask("GET", f"/alerts/{reply['alert_id']}").body
-    except AwayError as failure:
+        record = client.show(reply["alert_id"])
+    except ClientError as failure:
         terminal.aside(f"{terminal.now()} {terminal.plain(failure.words)}")
         return reply
     # The first answer alone knows whether it was a duplicate; the history is what `show` is for.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from relay.client import Answer, AwayError, Client, InterruptedByUserError
 from relay.commands import terminal
@@ -29,7 +28,7 @@ def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStat
     look = f"look before you ask again: python -m relay show {given.alert_id}"
     answer: Answer | None = None
     try:
-        answer = client.ask("POST", f"/alerts/{quote(given.alert_id, safe='')}/retry")
+        answer = client.retry(given.alert_id)
         reply = follow(client, answer, until=until)
     except AwayError as failure:
         left = f"It may be tried again all the same; {look}" if failure.sent else "Nothing was asked for."

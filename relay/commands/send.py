@@ -150,7 +150,7 @@ def _sent(client: Client, fields: Mapping[str, Any], until: float) -> Answer:
     while True:
         tries += 1
         try:
-            return client.ask("POST", "/webhook", body)
+            return client.send(body)
         except AwayError as failure:
             reached = reached or failure.sent
             wait_s = RESEND_S if failure.wait_s is None else failure.wait_s

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from relay.client import Client
 from relay.commands import terminal
@@ -24,7 +23,7 @@ examples:
 
 def carry_out(given: argparse.Namespace, environ: Mapping[str, str]) -> ExitStatus:
     """Show the alert with that id."""
-    record = Client.read(given.url, environ).ask("GET", f"/alerts/{quote(given.alert_id, safe='')}").body
+    record = Client.read(given.url, environ).show(given.alert_id)
     terminal.result("\n".join(_lines(record)), record, as_json=given.json)
     return verdict(record)
 

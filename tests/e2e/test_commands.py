@@ -380,15 +380,18 @@ class Elsewhere(http.server.BaseHTTPRequestHandler):
     """A server that is no relay."""
 
     def do_GET(self) -> None:
-        """Lead elsewhere, or answer as any page does."""
+        """Lead elsewhere, answer as any page does, or tell what was sent."""
         asked.append(self.path)
-        if self.path.startswith("/moved"):
-            self.send_response(307)
-            self.send_header("Location", "/elsewhere")
-        else:
-            self.send_response(200)
+        secret = self.headers["Authorization"]
+        status, body = {
+            "moved": (307, ""),
+            "echo": (400, json.dumps({"detail": f"what is {secret}?"})),
+            "other": (200, json.dumps({"status": "alive"})),
+        }.get(self.path.split("/")[1], (200, f"<html>{secret}</html>"))
+        self.send_response(status)
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
-        self.wfile.write(f"<html>{self.headers['Authorization']}</html>".encode())
+        self.wfile.write(body.encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -404,13 +407,41 @@ def test_what_is_no_relay_is_told_and_led_nowhere() -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        page, moved = at(url, "alerts"), at(f"{url}/moved", "alerts")
+        said = {path: at(f"{url}{path}", "alerts") for path in ("", "/moved", "/echo", "/other")}
         server.shutdown()
 
-    assert (page.status, moved.status) == (2, 2)
-    assert "is no relay: is that its address?" in page.err
-    assert "leads elsewhere (307): give the address itself" in moved.err
-    assert asked == ["/alerts", "/moved/alerts"]
+    assert {each.status for each in said.values()} == {2}
+    assert "leads elsewhere (307): give the address itself" in said.pop("/moved").err
+    for each in said.values():
+        assert "is no relay: is that its address?" in each.err
+    assert asked == ["/alerts", "/moved/alerts", "/echo/alerts", "/other/alerts"]
+
+
+@pytest.mark.promise(5, 7)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("send", *WORDS, "scope=account", "--id", "x 1"), "once more: --id 'x 1' timestamp="),
+        (("retry", "0" * 32), "whether it is tried again is not known; look before you ask again"),
+        (("show", "0" * 32), "python -m relay: Interrupted"),
+        (("alerts",), "python -m relay: Interrupted"),
+    ],
+)
+def test_ctrl_c_before_an_answer_says_what_is_not_known(words: Sequence[str], said: str) -> None:
+    """A relay that is silent: one line, status 130, also for a script."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        beside(f"http://127.0.0.1:{silent.getsockname()[1]}", *words, "--json") as running,
+    ):
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)
+            running.send_signal(signal.SIGINT)
+            ended = end(running)
+
+    assert ended.status == 130
+    assert said in ended.err
+    assert ended.json["type"] == "urn:cancel-relay:problem:interrupted"
 
 
 @pytest.mark.promise(9)
