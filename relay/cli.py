@@ -258,10 +258,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=_PROG, description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # No options in short: what is half typed is no instruction.
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog=_PROG, description=_ABOUT, formatter_class=raw, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"Cancel Relay {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = functools.partial(commands.add_parser, formatter_class=raw, allow_abbrev=False)
     running = add("run", description=_RUN, epilog=_RUN_EXAMPLES, help="everything on this machine")
     running.add_argument("--port", type=_port, default=8000, help="where alerts go (8000)")
     running.add_argument("--folder", type=Path, default=Path(".relay"), help="for data and logs (.relay)")

@@ -61,6 +61,8 @@ class _InWords(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         facts = [f"{name} {value}" for name, value in getattr(record, "facts", {}).items()]
         words = ", ".join([record.getMessage().replace("_", " "), *facts])
+        if record.exc_info:
+            words += "\n" + logging.Formatter().formatException(record.exc_info)
         self._tell(self._scrubber.scrub(words))
 
 

@@ -96,9 +96,9 @@ def _fields(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _joined(fields: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
-    twice = sorted(fields.keys() & added.keys())
+    twice = sorted(name for name in fields.keys() & added.keys() if str(fields[name]) != str(added[name]))
     if twice:
-        raise ClientError(f"{', '.join(twice)} stands there twice: which one counts?")
+        raise ClientError(f"{', '.join(twice)}: given twice, and not the same: which one counts?")
     return {**fields, **added}
 
 
@@ -136,7 +136,7 @@ def _from_file(name: str) -> dict[str, Any]:
     except MalformedBody as failure:
         raise ClientError(failure.detail) from None
     if parsed.faults:
-        raise ClientError("; ".join(f"{name} {', '.join(said)}" for name, said in parsed.faults.items()))
+        raise ClientError("; ".join(f"{field} {', '.join(said)}" for field, said in parsed.faults.items()))
     return parsed.fields
 
 
