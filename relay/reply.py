@@ -24,6 +24,7 @@ _HTTP = {
     Status.FAILED: 424,
     Status.EXPIRED: 424,
     Status.UNKNOWN: 424,
+    Status.REFUSED: 422,
 }
 
 _FAILED = 424
@@ -70,6 +71,15 @@ def of_stored(record: Record) -> Reply:
             *([{"at": _iso(record.ended_ms), "step": record.status.value}] if record.ended_ms else []),
         ],
     )
+    if record.refused is not None:
+        body["refused"] = {
+            "type": problem_type(record.refused.problem),
+            "status": record.refused.http,
+            "title": record.refused.title,
+            "detail": record.refused.detail,
+            "errors": record.refused.errors,
+            "fields": record.refused.fields,
+        }
     return Reply(200, body)
 
 
@@ -137,7 +147,7 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
 ) -> Reply:
     """Give any error as a problem (RFC 9457)."""
     body: dict[str, Any] = {
-        "type": f"urn:cancel-relay:problem:{kind}",
+        "type": problem_type(kind),
         "title": title,
         "status": status,
         "detail": detail,
@@ -148,8 +158,15 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
     return Reply(status, body, "application/problem+json", headers or {})
 
 
+def problem_type(kind: str) -> str:
+    """Give the type (RFC 9457) of a problem that ends so."""
+    return f"urn:cancel-relay:problem:{kind}"
+
+
 def message(record: Record) -> str:
     """Say in words what became of an alert, a sentence for each cancel."""
+    if record.refused is not None:
+        return f"{record.refused.title}. {record.refused.detail}"
     return " ".join(_words(record, cancel, progress) for cancel, progress in record.cancels)
 
 
@@ -223,6 +240,7 @@ def _words(record: Record, cancel: Cancel, progress: Progress) -> str:
         Status.IN_PROGRESS: f"not finished yet, the relay goes on by itself{because}.",
         Status.SCHEDULED: f"waiting until {_iso(record.starts_ms)}.",
         Status.WITHDRAWN: "taken back before its time: nothing was sent.",
+        Status.REFUSED: "not taken: nothing was sent.",
         Status.REJECTED: f"refused{because}.",
         Status.FAILED: f"NOT all cancelled{because}. {counted or ''}".rstrip() + " Look at the broker now.",
         Status.EXPIRED: f"NOT sent{because}. Look at the broker now.",
