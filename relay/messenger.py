@@ -26,6 +26,8 @@ _AWAY_S = 1.0
 #: Seconds that a service may take: mail is slow, and what takes longer hangs.
 SERVICE_S = 15.0
 
+_SILENT = f"it did not answer within {SERVICE_S:g} s"
+
 #: Seconds between two words that the turn is still in use.
 _KEEP_EVERY_S = 1.0
 
@@ -41,16 +43,15 @@ class _Attempt:
 
     def __init__(self, service: Service, message: Message, over: threading.Condition) -> None:
         self.service = service
+        self.until = time.monotonic() + SERVICE_S
         self.done = False
         self.failure: str | None = None
+        #: Whether it was noted that it takes too long.
+        self.overdue = False
         self._message = message
         self._over = over
         self._thread = threading.Thread(target=self._run, name=f"service-{service.number}", daemon=True)
         self._thread.start()
-
-    @property
-    def hangs(self) -> bool:
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -75,7 +76,8 @@ class Messenger:
         self._url = url
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._hanging: dict[int, list[_Attempt]] = {each.number: [] for each in services}
+        #: Attempts that nobody waited for to the end, as far as they are not noted yet.
+        self._late: list[_Attempt] = []
         #: Services that failed last: the others do not wait for them.
         self._failing: set[int] = set()
 
@@ -98,6 +100,7 @@ class Messenger:
                 batch = self._outbox.turn()
                 if batch is not None:
                     self._deliver(batch)
+                self._note_late()
                 away = False
             except NotReady:
                 away = True
@@ -124,9 +127,8 @@ class Messenger:
         """Ask every service that does not hang in too many threads already."""
         attempts = []
         for service in self._services:
-            hanging = [each for each in self._hanging[service.number] if each.hangs]
-            self._hanging[service.number] = hanging
-            if len(hanging) < _HANGING:
+            hanging = sum(each.service is service for each in self._late)
+            if hanging < _HANGING:
                 attempts.append(_Attempt(service, message, over))
             else:
                 self._note(service, f"it hangs: {_HANGING} messages to it never came to an end")
@@ -134,7 +136,7 @@ class Messenger:
 
     def _told(self, batch: Batch, attempts: list[_Attempt], over: threading.Condition) -> list[str]:
         """Wait for the services, note how each did, and give the names of those that took it."""
-        until = time.monotonic() + SERVICE_S
+        until = max((each.until for each in attempts), default=0.0)
         taken: list[str] = []
         open_attempts = attempts
         while open_attempts and time.monotonic() < until:
@@ -152,11 +154,18 @@ class Messenger:
                 self._note(each.service, each.failure)
             if taken and all(each.service.number in self._failing for each in open_attempts):
                 break  # what failed before keeps the next message from nobody
-        for each in open_attempts:
-            self._hanging[each.service.number].append(each)
-            if not self._stopping.is_set():  # else it had not the time
-                self._note(each.service, f"it did not answer within {SERVICE_S:g} s")
+        self._late += open_attempts
         return taken
+
+    def _note_late(self) -> None:
+        """Note how those did that were not waited for: some end well, some take too long, or for ever."""
+        for each in list(self._late):
+            if each.done:
+                self._note(each.service, each.failure)
+                self._late.remove(each)
+            elif time.monotonic() > each.until and not each.overdue:
+                self._note(each.service, _SILENT)
+                each.overdue = True
 
     def _note(self, service: Service, failure: str | None) -> None:
         """Remember how a service did, where `check` finds it."""
@@ -168,6 +177,16 @@ class Messenger:
         words = self._scrubber.scrub(failure)
         log.say("service_failed", {"service": service.name, "words": words}, logging.WARNING)
         self._outbox.service(service.name, "failed", words)
+
+
+def try_out(service: Service, message: Message) -> str | None:
+    """Hand one service a message; None when it took it in time, else what became of it."""
+    over = threading.Condition()
+    attempt = _Attempt(service, message, over)
+    while not _done([attempt], over):
+        if time.monotonic() > attempt.until:
+            return _SILENT
+    return attempt.failure
 
 
 def _done(attempts: list[_Attempt], over: threading.Condition) -> list[_Attempt]:

@@ -31,7 +31,7 @@ def record_of(  # noqa: PLR0913 - what a refusal has left of an alert
     """Give the record of a refused alert: of its `fields`, and the `alert` they made, if they did."""
 
     def short(text: object, characters: int) -> str:
-        # Scrubbed before it is cut: half a secret is one, too. Each text by itself, since quoting could hide it.
+        # Scrubbed before it is cut: half a secret is one, too. And each text by itself: quotes could hide it.
         if isinstance(text, list):
             return ", ".join(short(each, characters) for each in text[:_FAULTS])[:characters]
         if isinstance(text, dict):

@@ -79,6 +79,7 @@ def of_stored(record: Record) -> Reply:
             "detail": record.refused.detail,
             "errors": record.refused.errors,
             "fields": record.refused.fields,
+            "request_id": record.request_id,
         }
     return Reply(200, body)
 
