@@ -12,7 +12,7 @@ The path of an alert, file by file:
 7. `evidence`, `prove`, `conclude`  which orders it means, whether they are gone, what it comes to
 8. `reply`         outcome or refusal → HTTP status and JSON
 
-What the trader has to be told is decided by `notify`, waits in the `outbox` and is handed over by the `messenger`.
+What the trader has to be told `notify` decides; it waits in the `outbox`, and the `messenger` hands it over.
 
 `pipeline` is these steps in order; `worker` comes back to what is due; `compose` makes the collaborators.
 """

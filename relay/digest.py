@@ -17,7 +17,8 @@ BODY_CHARACTERS = 1_000
 TITLE_CHARACTERS = 120
 
 #: Characters kept back for the line that counts what there was no room for.
-_TAIL_CHARACTERS = 160
+_TAIL_CHARACTERS = 240
+_REST_CHARACTERS = 150
 
 #: Milliseconds after which a notice's date is told beside its time.
 _OLD_MS = 3_600_000
@@ -62,13 +63,14 @@ def compose(batch: Batch, url: str | None) -> Message:
     room = BODY_CHARACTERS - _TAIL_CHARACTERS
     for line in lines:
         text = _shown(line, batch.now_ms, url)
-        if room - len(text) - 1 < 0 and shown:
+        if shown and len(text) >= room:
             break
-        shown.append(text[: BODY_CHARACTERS - _TAIL_CHARACTERS])
+        shown.append(text[:room])
         room -= len(shown[-1]) + 1
     rest = lines[len(shown) :]
     if rest:
-        shown.append(f"and {sum(line.count for line in rest)} more: {_counted(rest)}")
+        more = f"and {sum(line.count for line in rest)} more: {_counted(rest)}"
+        shown.append(more[:_REST_CHARACTERS])
     if batch.dropped:
         shown.append(
             f"and {batch.dropped} older ones that were too many to keep: look at the relay's records"

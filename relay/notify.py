@@ -129,14 +129,14 @@ def clip(text: str) -> str:
 def _of_the_end(record: Record) -> Kind | None:
     """Say why an end is told, the gravest reason first; None where all went as it was asked."""
     progresses = [progress for _, progress in record.cancels]
-    if record.status.failed or record.warned:
+    if record.status.failed:
         return Kind.ENDED
     if any(order.outcome is Outcome.FILLED for each in progresses for order in each.orders):
         return Kind.FILLED
     nothing = [each for each in progresses if each.status is Status.NOTHING_TO_CANCEL]
     if nothing and (record.alert.must_exist or any(each.same_root for each in nothing)):
         return Kind.NOTHING
-    return None
+    return Kind.ENDED if record.warned else None
 
 
 def _why(cancel: Cancel, progress: Progress) -> str:

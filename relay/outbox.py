@@ -7,9 +7,13 @@ that is killed in between leads to a message twice, and never to none.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from relay import log
 from relay.ledger import ALERTS, NOTICES, NOTICES_KEPT, PREFIX, RECORD, Ledger
 from relay.notice import Kind, Notice
 from relay.record import Record
@@ -50,6 +54,8 @@ class Waiting:
     notice: Notice
     at_ms: int
     count: int
+    #: The notice as it stands in the queue: another version of the relay may have written it otherwise.
+    member: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +134,9 @@ class Outbox:
         answer = self._ledger.run("turn_to_tell", [_TURN, NOTICES], [self._token, TURN_MS, NOTICES_KEPT])
         if not answer:
             return None
-        now_ms, waiting, dropped = answer
-        return Batch(now_ms, tuple(Waiting(Notice.decode(text), *rest) for text, *rest in waiting), dropped)
+        now_ms, found, dropped = answer
+        waiting = tuple(each for each in map(_waiting, found) if each is not None)
+        return Batch(now_ms, waiting, dropped) if waiting or dropped else None
 
     def keep_turn(self) -> None:
         """Say that this process is still at it."""
@@ -137,7 +144,7 @@ class Outbox:
 
     def handed_over(self, batch: Batch) -> None:
         """Take what was told out of the queue, and let everybody rest a moment."""
-        self._told("handed", batch.dropped, *(each.notice.encode() for each in batch.waiting))
+        self._told("handed", batch.dropped, *(each.member for each in batch.waiting))
 
     def not_handed_over(self) -> int:
         """Leave everything in the queue, and give the ms for which everybody rests."""
@@ -169,3 +176,13 @@ class Outbox:
         self._ledger.run(
             "outage", [state, NOTICES, f"{state}:told"], [how, notice.encode(), OUTAGE_MS, GATE_MS]
         )
+
+
+def _waiting(found: Sequence[Any]) -> Waiting | None:
+    """Read what waits; None where a newer version of the relay wrote it, which will tell it."""
+    member, at_ms, count = found
+    try:
+        return Waiting(Notice.decode(member), at_ms, count, member)
+    except (KeyError, TypeError, ValueError):
+        log.say("not_understood", {"notice": member}, logging.WARNING)
+        return None
