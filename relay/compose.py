@@ -71,7 +71,7 @@ def compose(settings: Settings) -> Relay:
         lanes,
         settings.keep_mb,
         Messenger(outbox, settings.notify, scrubber, settings.url),
-        Outages(outbox, [line.breaker for line in lines.values()]),
+        Outages(outbox, [line.breaker for line in lines.values()], scrubber),
     )
     return Relay(settings, scrubber, ledger, lines, lanes, worker, outbox, Heartbeat(outbox))
 

@@ -40,7 +40,7 @@ def tell(record: Record, now_ms: int, warn_after_ms: int) -> None:
     if record.ended_ms is not None:
         kind = _of_the_end(record)
         if kind is not None:
-            record.tell(kind, clip(f"{message(record)}{_by_hand(record)}{_rolled(record)}"))
+            record.tell(kind, clip(message(record), f"{_by_hand(record)}{_rolled(record)}"))
         return
     at_ms = warn_at(record, warn_after_ms)
     if at_ms is not None and now_ms >= at_ms:
@@ -52,9 +52,8 @@ def tell(record: Record, now_ms: int, warn_after_ms: int) -> None:
             for cancel, progress in unproven
         )
         until_ms = record.read_until_ms if any(each.started for _, each in unproven) else record.act_until_ms
-        record.tell(
-            Kind.NOT_CONFIRMED, clip(f"{said}. Trying until {clock(until_ms)} UTC.{_by_hand(record)}")
-        )
+        ahead = f". Trying until {clock(until_ms)} UTC.{_by_hand(record)}"
+        record.tell(Kind.NOT_CONFIRMED, clip(said, ahead))
 
 
 def warn_at(record: Record, warn_after_ms: int) -> int | None:
@@ -120,10 +119,19 @@ def clock(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms // 1000, UTC):%H:%M:%S}"
 
 
-def clip(text: str) -> str:
-    """Give a text on one line, without what could draw over its neighbours, and of bounded length."""
-    plain = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return plain if len(plain) <= WORDS_CHARACTERS else f"{plain[: WORDS_CHARACTERS - 1]}…"
+def clip(text: str, tail: str = "") -> str:
+    """Give a text on one line, without what could draw over its neighbours, and of bounded length.
+
+    `tail` stands at its end, whole where that can be: what he can do is worth more than the whole reason.
+    """
+    plain, end = _on_one_line(text), f" {_on_one_line(tail)}" if tail.startswith(" ") else _on_one_line(tail)
+    room = max(WORDS_CHARACTERS // 3, WORDS_CHARACTERS - len(end))
+    shown = plain if len(plain) <= room else f"{plain[: room - 1]}…"
+    return f"{shown}{end}"[:WORDS_CHARACTERS]
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _of_the_end(record: Record) -> Kind | None:

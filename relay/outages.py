@@ -9,6 +9,7 @@ from relay.breaker import Breaker
 from relay.notice import Kind
 from relay.notify import answers_words, silent_words
 from relay.outbox import Outbox
+from relay.settings import Scrubber
 
 #: Seconds between two words that an outage lasts.
 _STILL_EVERY_S = 10.0
@@ -17,9 +18,10 @@ _STILL_EVERY_S = 10.0
 class Outages:
     """Look at the breakers now and then, and tell what has changed."""
 
-    def __init__(self, outbox: Outbox, breakers: Iterable[Breaker]) -> None:
-        """Take the breakers of all lines."""
+    def __init__(self, outbox: Outbox, breakers: Iterable[Breaker], scrubber: Scrubber) -> None:
+        """Take the breakers of all lines, and what keeps secrets out of their words."""
         self._outbox = outbox
+        self._scrubber = scrubber
         self._breakers = tuple(breakers)
         #: When it was last said that a breaker is open, by its vendor.
         self._open: dict[str, float] = {}
@@ -31,7 +33,8 @@ class Outages:
             said = self._open.get(vendor)
             if breaker.is_open:
                 if said is None:
-                    self._outbox.outage(vendor, "open", Kind.SILENT, silent_words(vendor, breaker.last))
+                    words = silent_words(vendor, self._scrubber.scrub(breaker.last))
+                    self._outbox.outage(vendor, "open", Kind.SILENT, words)
                 elif now - said < _STILL_EVERY_S:
                     continue
                 else:

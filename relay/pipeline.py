@@ -144,8 +144,8 @@ class Pipeline:
     def _tell_of(self, refusal: Refusal, known: _Known, received: Received) -> None:
         """Keep a record of a known sender's refused alert, and have it told.
 
-        Raises `NotReady` where neither can be: the platform sends it again then.
-        He is shown no status codes by it. The sender of a dry run looks at the answer himself.
+        Raises `NotReady` where neither can be: a charting platform then sends it again, and shows nobody the
+        status. The sender of a dry run looks at the answer himself.
         """
         if known.sender is None or isinstance(refusal, Unauthenticated | TooManyRequests | NotReady):
             return

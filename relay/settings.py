@@ -177,7 +177,7 @@ class Settings:
             )
         if mistakes:
             raise SettingsError(mistakes)
-        return cls(**_settled(values, given), notify=services)
+        return cls(**_settled(values, given, services))
 
 
 #: The names that together switch a vendor on; of several ways one is enough.
@@ -208,10 +208,12 @@ def _is_on(ways: Iterable[Iterable[str]], given: Mapping[str, str]) -> bool:
     return any(all(name in given for name in names) for names in ways)
 
 
-def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def _settled(
+    values: dict[str, Any], given: Mapping[str, str], services: tuple[Service, ...]
+) -> dict[str, Any]:
     """Turn checked values into the fields of `Settings`."""
     warnings = []
-    if "RELAY_NOTIFY" not in given:
+    if not services:
         warnings.append(
             "nobody is told when a cancel fails: set RELAY_NOTIFY, as ntfys://a-topic-that-nobody-guesses "
             "(docs/notifications.md)"
@@ -253,6 +255,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "content_ttl_ms": _ms(values["RELAY_CONTENT_TTL"]),
         "lease_ms": _ms(values["RELAY_LEASE"]),
         "warn_after_ms": _ms(values["RELAY_WARN_AFTER"]),
+        "notify": services,
         "url": values["RELAY_URL"],
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "keep_mb": values["RELAY_KEEP_MB"],
