@@ -151,13 +151,13 @@ class Record:
     def decode(cls, text: str, received_ms: int) -> Record:
         """Read back what `encode` gave; the ledger alone knows when it was received."""
         fields = json.loads(text)
-        if fields.get("refused"):
-            fields["ended_ms"] = received_ms  # it ended as it came
+        if "refused" in fields:
+            # It ended as it came.
+            fields |= {"refused": RefusedAs(**fields["refused"]), "ended_ms": received_ms}
         return cls(
             **{
                 **fields,
                 "alert": Alert.decode(fields["alert"]),
-                "refused": RefusedAs(**fields["refused"]) if fields.get("refused") else None,
                 "cancels": [
                     (Cancel.decode(cancel), Progress.decode(progress))
                     for cancel, progress in fields["cancels"]
