@@ -308,3 +308,16 @@ def beats(environ: dict[str, str]) -> int:
     """Give the last beat in Redis."""
     with redis.Redis.from_url(environ["REDIS_URL"]) as client:
         return int(client.get("relay:heartbeat") or 0)
+
+
+@pytest.mark.promise(7, 8)
+def test_6_an_alert_from_an_address_that_is_not_allowed(stage: Stage, phone: Receiver) -> None:
+    """The right secret from a strange place is told: a list has to be mended, or the secret is out."""
+    stage.clean()
+    phone.told.clear()
+    with deployed(
+        {**stage.environ, "RELAY_TRUSTED_PROXIES": "0", "RELAY_ALLOW_FROM": "203.0.113.0/24"}
+    ) as relay:
+        problem(relay.alert(**GOOD), 403, "forbidden")
+
+        phone.hear("Alert refused", "Not allowed", "127.0.0.1")
