@@ -40,10 +40,12 @@ def on_starting(_server: Arbiter) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Start the worker's thread in each web process: one dyno does all of it."""
     worker.wsgi.extensions["relay"].worker.start()
+    worker.wsgi.extensions["relay"].heartbeat.start()
 
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:
     """Let what runs come to the end of its visit; what is due later is someone else's."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
+        application.extensions["relay"].heartbeat.stop()
         application.extensions["relay"].worker.stop()

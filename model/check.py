@@ -109,7 +109,7 @@ GUARDS = (
     Guard("FULL_LANE_FORGETS", "NEVER_DENIED", "relay/lane.py", "progress.taken_over(cancel)"),
     Guard("SETTLE_NOT_RECOGNISED", "NEVER_DISOWNED", SETTLE, "found[2] == ARGV[2]"),
     Guard("NOTIFY_IN_TWO_STEPS", "NEVER_SILENT", SETTLE, "redis.call('ZADD', KEYS[3], now, ARGV[at])"),
-    Guard("LEAVES_QUEUE_FIRST", "NEVER_SILENT"),
+    Guard("LEAVES_QUEUE_FIRST", "NEVER_SILENT", "relay/messenger.py", "if took and not taken:"),
 )
 
 

@@ -38,7 +38,7 @@ typedef Record {
     mtype:due due;              /* its entry in relay:due */
     bool ended;
     bool may;                   /* in the record's text: something of ours may have left (Progress.sent, asks) */
-    bool queued;                /* its notification is in the queue: planned */
+    bool queued;                /* its notification is in the queue */
     bool anew;                  /* it was made a second time, and takes that moment for the alert's arrival */
     /* What nobody in the relay can know, and the promises are about: */
     bool taken;                 /* it was taken by another than who claimed it, or taken up again */
@@ -603,7 +603,7 @@ end_late:
 }
 #endif
 
-/* Planned: who hands notifications over. One leaves the queue once it was handed over, so it may be told twice. */
+/* Who hands notifications over. One leaves the queue once it was handed over, so it may be told twice. */
 inline hands_over(which) {
     alert[which].queued -> id = which;
 #ifdef LEAVES_QUEUE_FIRST

@@ -12,6 +12,8 @@ The path of an alert, file by file:
 7. `evidence`, `prove`, `conclude`  which orders it means, whether they are gone, what it comes to
 8. `reply`         outcome or refusal → HTTP status and JSON
 
-`recall` lists what came of them; `commands` ask for all that from a terminal, through `client`.
+`recall` lists what came of them; `commands` ask for all that from a terminal, through `client`. What the
+trader has to be told `notify` decides; it waits in the `outbox`, and the `messenger` hands it over.
+
 `pipeline` is these steps in order; `worker` comes back to what is due; `compose` makes the collaborators.
 """

@@ -24,7 +24,7 @@ class Breaker:
 
     def __init__(self, vendor: str) -> None:
         """Take whom the sentence names."""
-        self._vendor = vendor
+        self.vendor = vendor
         self._lock = threading.Lock()
         self._failures = 0
         self._last = ""
@@ -34,6 +34,11 @@ class Breaker:
     def is_open(self) -> bool:
         """Say whether the vendor has stopped answering, as far as is known here."""
         return self._failures >= FAILURES
+
+    @property
+    def last(self) -> str:
+        """Give what the last call that came to nothing came to."""
+        return self._last
 
     def admit(self) -> None:
         """Let a call go; raise `NotSent` while the vendor is left alone.
@@ -45,7 +50,7 @@ class Breaker:
                 return
             left_s = self._open_until - time.monotonic()
             if left_s > 0:
-                words = f"{self._vendor} has not answered {self._failures} calls in a row: {self._last}"
+                words = f"{self.vendor} has not answered {self._failures} calls in a row: {self._last}"
                 raise NotSent(words, tried=False, wait_ms=int(left_s * 1000) + 1)
             self._open()
 

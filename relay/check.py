@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from relay.compose import Relay
 from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, VendorError
+from relay.messenger import try_out
+from relay.service import Message, Service
 from relay.settings import AlphaPointSettings, Settings
 from relay.vendor import Answer, Call, held
 
@@ -44,6 +47,8 @@ def settings_on(settings: Settings) -> Iterator[str]:
         broker = settings.autoshares
         proof = "the venue" if broker.at_venue else "its order system"
         yield f"Autoshares: {broker.url}, {broker.per_minute} cancels a minute, each answered by {proof}"
+    if settings.notify:
+        yield f"Tells the trader by service {', '.join(each.name for each in settings.notify)}"
     for warning in settings.warnings:
         yield f"Warning: {warning}"
 
@@ -53,6 +58,44 @@ def outside(relay: Relay) -> Iterator[Finding]:
     yield _redis(relay)
     for line in relay.lines.values():
         yield _vendor(relay, line)
+    for service in relay.settings.notify:
+        yield _service(relay, service)
+
+
+def told(relay: Relay) -> Iterator[Finding]:
+    """Send a test message to each service that tells the trader, and say which took it."""
+    if not relay.settings.notify:
+        yield Finding("Nobody would be told when a cancel fails: set RELAY_NOTIFY.", good=False)
+    body = "This is a test. So you will be told when a cancel fails, or is not proven in time."
+    for service in relay.settings.notify:
+        failure = try_out(service, Message("Cancel Relay tells you", body, good=True))
+        words = relay.scrubber.scrub(failure or "")
+        try:
+            relay.outbox.service(service.name, "failed" if failure else "took", words)
+        except NotReady:
+            words += " (Redis does not answer, so nobody remembers it)" * bool(failure)
+        if failure:
+            yield Finding(f"Service {service.name} did NOT take the test message: {words}", good=False)
+        else:
+            yield Finding(f"Service {service.name} took the test message: look whether it arrived.")
+
+
+def _service(relay: Relay, service: Service) -> Finding:
+    """Tell how a service did, as whoever handed it messages noted."""
+    try:
+        state = relay.outbox.service(service.name)
+    except NotReady:
+        return Finding(f"Service {service.name}: how it did is in Redis, which does not answer", good=False)
+    if state.failing_since_ms:
+        since = f"has failed {state.times} times since {_moment(state.failing_since_ms)}"
+        return Finding(f"Service {service.name} {since}: {state.words}", good=False)
+    if not state.took_ms:
+        return Finding(f"Service {service.name} was given nothing yet: try it by check --notify.")
+    return Finding(f"Service {service.name} took a message on {_moment(state.took_ms)}.")
+
+
+def _moment(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _redis(relay: Relay) -> Finding:

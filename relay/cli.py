@@ -86,12 +86,14 @@ examples:
   REDIS_URL=redis://localhost:6379/0 RELAY_SECRET=… CROSSTRADE_TOKEN=… python -m relay worker"""
 
 _CHECK = """\
-Say whether the settings hold, whether Redis answers, and what each broker answers to a read-only call.
+Say whether the settings hold, whether Redis answers, what each broker answers to a read-only call, and how
+each service that tells you did.
 Ends with status 0 when all is well, 1 when something outside does not answer, 2 with mistaken settings."""
 
 _CHECK_EXAMPLES = """\
 examples:
   python -m relay check               settings, Redis, brokers
+  python -m relay check --notify      a test message to each service of RELAY_NOTIFY, which must take it
   python -m relay check --settings    the settings alone: asks nobody (the Procfile's release)
   python -m relay check --json        the same for a script, as one JSON document"""
 
@@ -226,7 +228,7 @@ def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     good = True
     relay = compose(settings)
     log.in_words(relay.scrubber, lambda words: print(f"Warning: {words}", flush=True))
-    for finding in check.outside(relay):
+    for finding in check.told(relay) if given.notify else check.outside(relay):
         print(finding.words, flush=True)
         good = good and finding.good
     return 0 if good else FAILED
@@ -239,7 +241,8 @@ def _check_for_a_script(given: argparse.Namespace, settings: Settings) -> int:
     if not given.settings:
         relay = compose(settings)
         log.in_words(relay.scrubber, warnings.append)
-        findings = [{"words": each.words, "good": each.good} for each in check.outside(relay)]
+        looked = check.told(relay) if given.notify else check.outside(relay)
+        findings = [{"words": each.words, "good": each.good} for each in looked]
     good = all(each["good"] for each in findings)
     said = {"good": good, "settings": list(check.settings_on(settings))}
     print(json.dumps({**said, "findings": findings, "warnings": warnings}, ensure_ascii=False))
@@ -281,7 +284,9 @@ def _parser() -> argparse.ArgumentParser:
     working = add("worker", description=_WORKER, epilog=_WORKER_EXAMPLES, help="the worker process")
     working.set_defaults(carry_out=_worker)
     checking = add("check", description=_CHECK, epilog=_CHECK_EXAMPLES, help="what the relay was given")
-    checking.add_argument("--settings", action="store_true", help="ask nobody")
+    how = checking.add_mutually_exclusive_group()
+    how.add_argument("--settings", action="store_true", help="ask nobody")
+    how.add_argument("--notify", action="store_true", help="send a test message to each service")
     checking.add_argument("--json", action="store_true", help="say it as one JSON document")
     checking.set_defaults(carry_out=_check)
     options.add(add)

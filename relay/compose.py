@@ -12,8 +12,12 @@ from relay.alarm import Alarm
 from relay.breaker import Breaker
 from relay.budget import Budget, Rate, Window
 from relay.converse import Line
+from relay.heartbeat import Heartbeat
 from relay.lane import Lanes
 from relay.ledger import Ledger
+from relay.messenger import Messenger
+from relay.outages import Outages
+from relay.outbox import Outbox
 from relay.session import Session
 from relay.settings import AlphaPointSettings, AutosharesSettings, CrossTradeSettings, Scrubber, Settings
 from relay.transports.http import HttpTransport
@@ -42,6 +46,8 @@ class Relay:
     lines: dict[str, Line]
     lanes: Lanes
     worker: Worker
+    outbox: Outbox
+    heartbeat: Heartbeat
 
 
 def compose(settings: Settings) -> Relay:
@@ -59,7 +65,15 @@ def compose(settings: Settings) -> Relay:
             line = _line(found, ledger, scrubber)
             lines[line.vendor.name] = line
     lanes = Lanes(lines, ledger, scrubber)
-    return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes, settings.keep_mb))
+    outbox = Outbox(ledger)
+    worker = Worker(
+        ledger,
+        lanes,
+        settings.keep_mb,
+        Messenger(outbox, settings.notify, scrubber, settings.url),
+        Outages(outbox, [line.breaker for line in lines.values()], scrubber),
+    )
+    return Relay(settings, scrubber, ledger, lines, lanes, worker, outbox, Heartbeat(outbox))
 
 
 @dataclass(frozen=True, slots=True)

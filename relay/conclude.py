@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relay.cancel import Cancel, Scope
+from relay.instrument import same_root
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
 from relay.record import Record
 from relay.vendor import Order
@@ -99,6 +100,7 @@ def warn_of_newer(cancel: Cancel, progress: Progress, count: int) -> None:
 def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]) -> None:
     """Name what does work in the account where nothing of the instrument does: a typo, or the roll."""
     progress.warnings = [each for each in progress.warnings if not each.startswith(_NO_WORKING)]
+    progress.same_root = False
     if cancel.scope is not Scope.INSTRUMENT or progress.orders or not listed:
         return
     newer = any(each.endswith(_NEWER) for each in progress.warnings)
@@ -112,6 +114,7 @@ def warn_of_others(cancel: Cancel, progress: Progress, listed: tuple[Order, ...]
         f"{instrument}, {count}" for instrument, count in sorted(counts.items())[:_NAMED_AT_MOST]
     )
     progress.warnings.append(f"{_NO_WORKING} of {cancel.words()}; working there: {there}")
+    progress.same_root = any(same_root(str(cancel.name), str(order.instrument)) for order in listed)
 
 
 def _is_open(order: OrderOutcome) -> bool:

@@ -39,6 +39,13 @@ def same_contract(asked: str, shown: str) -> bool | None:
     return False
 
 
+def same_root(asked: str, shown: str) -> bool:
+    """Say whether an order's contract is of the future that was asked for, in whatever month."""
+    ask, show = (" ".join(each.upper().split()) for each in (asked.rpartition(":")[2], shown))
+    mine, theirs = _expiry(ask), _expiry(show)
+    return theirs is not None and theirs[0] == (mine[0] if mine else _root(ask))
+
+
 def is_continuous(name: str) -> bool:
     """Say whether it is a chart's continuous contract, as ES1!, which no order has."""
     return bool(_CONTINUOUS.fullmatch(" ".join(name.upper().split())))

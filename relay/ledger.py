@@ -71,6 +71,9 @@ _NOTICES = _PREFIX + "notices"
 #: Notices kept that nobody has taken: where nobody is told, they must not fill Redis.
 _NOTICES_KEPT = 1_000
 
+#: What `outbox` has to know, which keeps keys of its own beside these.
+PREFIX, RECORD, ALERTS, NOTICES, NOTICES_KEPT = _PREFIX, _RECORD, _INDEX, _NOTICES, _NOTICES_KEPT
+
 _SCRIPTS = Path(__file__).parent / "scripts"
 
 #: A place in a list of records: the ms in which one was received, and its alert's id.
@@ -223,7 +226,7 @@ class Ledger:
         self.warn_after_ms = settings.warn_after_ms
         self._lease_ms = settings.lease_ms
         # A record outlives the keys that lead to it.
-        self._keep_ms = max(settings.keep_ms, settings.id_ttl_ms, settings.content_ttl_ms)
+        self.keep_ms = self._keep_ms = max(settings.keep_ms, settings.id_ttl_ms, settings.content_ttl_ms)
 
     def claim(self, record: Record, key: Key) -> Claim:
         """Make the record and its key, or say why not; one step for Redis, one round trip."""
@@ -420,6 +423,10 @@ class Ledger:
             raise NotReady(_AWAY) from failure
         keeps = found["appendonly"] == "yes" or bool(found["save"])
         return Persistence(keeps, found["maxmemory-policy"] != "noeviction")
+
+    def run(self, script: str, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - what the script returns
+        """Run one of the scripts for `outbox`, on keys of its own."""
+        return self._run(script, keys, args)
 
     def _run(self, script: str, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - what the script returns
         return self._guard(lambda: self._scripts[script](keys=keys, args=args))

@@ -23,6 +23,8 @@ class Status(StrEnum):
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     #: Its sender took it back before its time.
     WITHDRAWN = "withdrawn"
+    #: A known sender's alert that was not taken: nothing was sent.
+    REFUSED = "refused"
 
     @property
     def ended(self) -> bool:
@@ -113,6 +115,8 @@ class Progress:
     #: Rounds of reading back, for the back-off.
     looks: int = 0
     due_ms: int | None = None
+    #: Nothing of the instrument works, and another contract of the same root does.
+    same_root: bool = False
 
     def order(self, account: str | int, order_id: str | int) -> OrderOutcome | None:
         """Find what is known of one order."""
@@ -170,6 +174,7 @@ class Progress:
             "warnings": self.warnings,
             "looks": self.looks,
             "due_ms": self.due_ms,
+            **({"same_root": True} if self.same_root else {}),
         }
 
     @classmethod

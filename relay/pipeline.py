@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from relay import log, reply
 from relay.alert import Alert, ReplyWhen
@@ -26,10 +27,14 @@ from relay.errors import (
 )
 from relay.lane import Lanes
 from relay.ledger import AHEAD_MS, Claim, Claimed, Held, Key, Ledger
+from relay.notice import Kind
+from relay.notify import duplicate_words, more_refused_words, refused_words
+from relay.outbox import Outbox
 from relay.outcome import Progress, Status
 from relay.parse import parse
 from relay.plan import cautions, plan, read_alert
 from relay.record import Record
+from relay.refuse import record_of, told_of
 from relay.rehearse import rehearse
 from relay.reply import Reply
 from relay.settings import Scrubber, Settings
@@ -46,6 +51,9 @@ REPLY_MARGIN_SHARE = 0.3
 _FAILED_FROM = 400
 
 _ALERT_ID = re.compile(r"[0-9a-f]{32}")
+
+#: How a dry run is written, in JSON and in text.
+_DRY = (True, "true", "True", "TRUE")
 
 #: Bars start on whole minutes.
 _MINUTE_MS = 60_000
@@ -69,6 +77,15 @@ class Received:
         return round((time.monotonic() - self.began) * 1000, 1)
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is known so far of whoever sends, and of what he sends."""
+
+    sender: Sender | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    alert: Alert | None = None
+
+
 class Pipeline:
     """Handle alerts with the collaborators given."""
 
@@ -82,14 +99,32 @@ class Pipeline:
         self._lines = lines
         self._scrubber = scrubber
         self._authenticator = Authenticator(settings)
+        self._outbox = Outbox(ledger)
 
     def handle(self, received: Received) -> Reply:
-        """Take an alert from bytes to its reply; raise the `Refusal` that stops it."""
+        """Take an alert from bytes to its reply; raise the `Refusal` that stops it, once it is told."""
+        known = _Known()
+        try:
+            return self._handled(received, known)
+        except Refusal as refusal:
+            self._tell_of(refusal, known, received)
+            raise
+
+    def unread(self, refusal: Refusal, received: Received) -> None:
+        """Have it told that a body could not be read whole, where a header says whose it is."""
+        try:
+            sender = self._authenticator.by_header(received.headers, received.body, time.time())
+        except Unauthenticated:
+            return
+        self._tell_of(refusal, _Known(sender), received)
+
+    def _handled(self, received: Received, known: _Known) -> Reply:
         origin = self._origin(received)
-        by_header = self._by_header(received, origin)
+        known.sender = by_header = self._by_header(received, origin)
         parsed = parse(received.body)
-        sender = self._by_body(parsed.fields.get("secret"), by_header, origin)
-        alert = read_alert(parsed.fields, parsed.faults, self._lines, self._scrubber)
+        known.sender = sender = self._by_body(parsed.fields.get("secret"), by_header, origin)
+        known.fields = parsed.fields
+        known.alert = alert = read_alert(parsed.fields, parsed.faults, self._lines, self._scrubber)
         self._authenticator.admit(origin)
         keyed_by, key = self._key(alert, sender, received.headers)
         record = self._record(alert, sender, keyed_by, received.request_id)
@@ -105,6 +140,23 @@ class Pipeline:
         if alert.reply_when is not ReplyWhen.ACCEPTED:
             job.wait(max(0.0, due - time.monotonic()))
         return self._replied(job.seen(), received)
+
+    def _tell_of(self, refusal: Refusal, known: _Known, received: Received) -> None:
+        """Keep a record of a known sender's refused alert, and have it told.
+
+        Raises `NotReady` where neither can be: a charting platform then sends it again, and shows nobody the
+        status. The sender of a dry run looks at the answer himself.
+        """
+        if known.sender is None or isinstance(refusal, Unauthenticated | TooManyRequests | NotReady):
+            return
+        if known.fields.get("dry_run") in _DRY:
+            return
+        name = known.sender.name
+        record = record_of(
+            refusal, name, known.alert, known.fields, request_id=received.request_id, scrubber=self._scrubber
+        )
+        title, detail = told_of(record)
+        self._outbox.refused(record, refused_words(name, title, detail), more_refused_words(name, title))
 
     def withdraw(self, alert_id: str, received: Received) -> Reply:
         """Take back an alert that waits for its time; raise `NotFound`, or `Conflict` where it doesn't."""
@@ -238,7 +290,12 @@ class Pipeline:
                 "This id, or Idempotency-Key, arrived before with another content. It must name the alert "
                 'as well as the moment, as in "es-exit-{{ticker}}-{{timenow}}". Nothing was sent.'
             )
-        warnings = _duplicate_warnings(claim.record, claim.now_ms)
+        first = claim.record
+        warnings = _duplicate_warnings(first, claim.now_ms)
+        for warning in warnings:
+            words = duplicate_words(first, warning)
+            gate = f"duplicate {first.alert_id}"
+            self._outbox.tell(Kind.DUPLICATE, words, alert_id=first.alert_id, status=first.status, gate=gate)
         return self._replied(claim.record, received, duplicate=True, warnings=warnings)
 
     def _rehearsed(self, record: Record, received: Received) -> Reply:

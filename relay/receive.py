@@ -32,7 +32,12 @@ def blueprint(pipeline: Pipeline) -> Blueprint:
 
     @routes.post("/webhook")
     def webhook() -> Response:
-        return answer(pipeline.handle(received(_body(request))))
+        try:
+            body = _body(request)
+        except Refusal as refusal:
+            pipeline.unread(refusal, received(b""))
+            raise
+        return answer(pipeline.handle(received(body)))
 
     return routes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from relay.alert import Alert
@@ -25,9 +25,22 @@ SAME_BAR_MS = 10_000
 HISTORY_STEPS = 200
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedAs:
+    """Why a known sender's alert was refused: the problem, and what could be read of the alert."""
+
+    problem: str
+    http: int
+    title: str
+    detail: str
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    #: The alert's fields without a credential, as texts.
+    fields: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Record:
-    """One accepted alert. Times are Redis's, in ms since 1970."""
+    """One accepted alert, or a known sender's that was `refused`. Times are Redis's, in ms since 1970."""
 
     alert_id: str
     sender: str
@@ -48,10 +61,14 @@ class Record:
     #: Notices that the next write to the ledger takes along.
     notices: list[Notice] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    #: Set where nothing of it was carried out: it has no cancels then.
+    refused: RefusedAs | None = None
 
     @property
     def status(self) -> Status:
         """Give the status of the whole alert."""
+        if self.refused is not None:
+            return Status.REFUSED
         return foremost([progress.status for _, progress in self.cancels])
 
     @property
@@ -125,6 +142,7 @@ class Record:
                 "warned": self.warned,
                 "noticed": self.noticed,
                 "history": self.history,
+                **({} if self.refused is None else {"refused": asdict(self.refused)}),
             },
             separators=(",", ":"),
         )
@@ -133,6 +151,9 @@ class Record:
     def decode(cls, text: str, received_ms: int) -> Record:
         """Read back what `encode` gave; the ledger alone knows when it was received."""
         fields = json.loads(text)
+        if "refused" in fields:
+            # It ended as it came.
+            fields |= {"refused": RefusedAs(**fields["refused"]), "ended_ms": received_ms}
         return cls(
             **{
                 **fields,

@@ -24,6 +24,7 @@ _HTTP = {
     Status.FAILED: 424,
     Status.EXPIRED: 424,
     Status.UNKNOWN: 424,
+    Status.REFUSED: 422,
 }
 
 _FAILED = 424
@@ -145,7 +146,7 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
 ) -> Reply:
     """Give any error as a problem (RFC 9457)."""
     body: dict[str, Any] = {
-        "type": f"urn:cancel-relay:problem:{kind}",
+        "type": problem_type(kind),
         "title": title,
         "status": status,
         "detail": detail,
@@ -156,12 +157,21 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
     return Reply(status, body, "application/problem+json", headers or {})
 
 
+def problem_type(kind: str) -> str:
+    """Give the type (RFC 9457) of a problem that ends so."""
+    return f"urn:cancel-relay:problem:{kind}"
+
+
 def message(record: Record) -> str:
     """Say in words what became of an alert, a sentence for each cancel."""
+    if record.refused is not None:
+        return f"{record.refused.title}. {record.refused.detail}"
     return " ".join(_words(record, cancel, progress) for cancel, progress in record.cancels)
 
 
 def _http_status(record: Record) -> int:
+    if record.refused is not None:
+        return record.refused.http
     nothing = any(progress.status is Status.NOTHING_TO_CANCEL for _, progress in record.cancels)
     if record.alert.must_exist and nothing and record.status.ended:
         return _FAILED
@@ -195,7 +205,18 @@ def _stored(record: Record) -> dict[str, Any]:
     """Give a record as its sender reads it. `http` is what its alert, sent again, would be answered with."""
     last_ms = record.ended_ms or (record.history[-1]["at_ms"] if record.history else record.received_ms)
     body = _body(record, float(last_ms - record.received_ms), ())
-    return {**body, "sender": record.sender, "note": record.alert.note, "http": _http_status(record)}
+    body |= {"sender": record.sender, "note": record.alert.note, "http": _http_status(record)}
+    if record.refused is not None:
+        body["refused"] = {
+            "type": problem_type(record.refused.problem),
+            "status": record.refused.http,
+            "title": record.refused.title,
+            "detail": record.refused.detail,
+            "errors": record.refused.errors,
+            "fields": record.refused.fields,
+            "request_id": record.request_id,
+        }
+    return body
 
 
 def _warnings(record: Record) -> list[str]:
@@ -238,6 +259,7 @@ def _words(record: Record, cancel: Cancel, progress: Progress) -> str:
         Status.IN_PROGRESS: f"not finished yet, the relay goes on by itself{because}.",
         Status.SCHEDULED: f"waiting until {_iso(record.starts_ms)}.",
         Status.WITHDRAWN: "taken back before its time: nothing was sent.",
+        Status.REFUSED: "not taken: nothing was sent.",
         Status.REJECTED: f"refused{because}.",
         Status.FAILED: f"NOT all cancelled{because}. {counted or ''}".rstrip() + " Look at the broker now.",
         Status.EXPIRED: f"NOT sent{because}. Look at the broker now.",

@@ -7,6 +7,7 @@ waits for a log-in waits only a moment: the alert comes back later.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -14,8 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay import log
-from relay.errors import CredentialRefused, LogInRefused, NotSent, Refused, Throttled, VendorError
+from relay.errors import CredentialRefused, LogInRefused, NotReady, NotSent, Refused, Throttled, VendorError
 from relay.ledger import Ledger
+from relay.notice import Kind
+from relay.notify import log_in_words
+from relay.outbox import Outbox
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call, Vendor, held
 
@@ -60,6 +64,7 @@ class Session:
         self._vendor = vendor
         self._credential = credential
         self._ledger = ledger
+        self._outbox = Outbox(ledger)
         self._scrubber = scrubber
         self._lock = threading.Lock()
         self._current: LoggedIn | None = None
@@ -122,12 +127,14 @@ class Session:
             wait_ms = self._ledger.end_log_in(self._credential, "refused")
             facts = {"vendor": self._vendor.name, "words": refused.words, "not_again_for_s": wait_ms // 1000}
             log.say("log_in_refused", facts, logging.WARNING)
+            self._tell(refused.words, wait_ms)
             raise
         except (Refused, Throttled) as failure:
             # No word about the credential itself: a wrong address or application, or too many calls.
             failure.words = self._scrubber.scrub(failure.words)
-            self._ledger.end_log_in(self._credential, "failed")
+            wait_ms = self._ledger.end_log_in(self._credential, "failed")
             if isinstance(failure, Refused):
+                self._tell(failure.words, wait_ms)
                 raise LogInRefused(failure.words) from failure
             raise
         except VendorError as failure:
@@ -142,6 +149,12 @@ class Session:
         number = self._ledger.end_log_in(self._credential, "done")
         log.say("logged_in", {"vendor": self._vendor.name})
         return LoggedIn(headers, number)
+
+    def _tell(self, words: str, wait_ms: int) -> None:
+        """Have the trader told of a refusal; where Redis is away by now, what came of the alert will be."""
+        said = log_in_words(self._vendor.name, words, wait_ms)
+        with contextlib.suppress(NotReady):
+            self._outbox.tell(Kind.LOG_IN, said, gate=f"log-in {self._credential}")
 
     def _take_turn(self) -> None:
         """Wait a moment for the turn to log in; raise `NotSent` where it does not come."""

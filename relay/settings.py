@@ -15,7 +15,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from marshmallow import ValidationError
 
+from relay import service
 from relay.errors import SettingsError
+from relay.service import Service, ServiceError
 from schemas.settings import SettingsSchema
 
 #: Names that begin so are ours, and an unknown one is a misspelt one.
@@ -37,7 +39,6 @@ _WITHOUT_EFFECT = {
     "CROSSTRADE_WS_URL": "this version speaks HTTP alone",
     "ALPHAPOINT_WS_URL": "this version speaks HTTP alone",
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
-    "RELAY_URL": "this version has no pages to link to yet",
 }
 
 _SCHEMA = SettingsSchema()
@@ -130,6 +131,10 @@ class Settings:
     content_ttl_ms: int
     lease_ms: int
     warn_after_ms: int
+    #: Who tells the trader; empty: nobody.
+    notify: tuple[Service, ...]
+    #: The relay's own public address, for links in messages.
+    url: str | None
     keep_ms: int
     keep_mb: int | None
     log_level: str
@@ -156,6 +161,10 @@ class Settings:
             if given.get(name) == "websocket"
         ]
         mistakes += _half_given(given)
+        try:
+            services = service.read(service.split(given.get("RELAY_NOTIFY", "")))
+        except ServiceError as failure:
+            mistakes.append(f"RELAY_NOTIFY: {failure}")
         if "RELAY_CLIENT_CERT_HEADER" in given and "DYNO" in given:
             mistakes.append(
                 "RELAY_CLIENT_CERT_HEADER proves nothing on Heroku: its router ends TLS, so anyone could "
@@ -168,7 +177,7 @@ class Settings:
             )
         if mistakes:
             raise SettingsError(mistakes)
-        return cls(**_settled(values, given))
+        return cls(**_settled(values, given, services))
 
 
 #: The names that together switch a vendor on; of several ways one is enough.
@@ -199,9 +208,16 @@ def _is_on(ways: Iterable[Iterable[str]], given: Mapping[str, str]) -> bool:
     return any(all(name in given for name in names) for names in ways)
 
 
-def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def _settled(
+    values: dict[str, Any], given: Mapping[str, str], services: tuple[Service, ...]
+) -> dict[str, Any]:
     """Turn checked values into the fields of `Settings`."""
-    warnings = ["this version tells nobody when a cancel fails (RELAY_NOTIFY comes later): watch the log"]
+    warnings = []
+    if not services:
+        warnings.append(
+            "nobody is told when a cancel fails: set RELAY_NOTIFY, as ntfys://a-topic-that-nobody-guesses "
+            "(docs/notifications.md)"
+        )
     warnings += [f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if name in given]
     for url, ways in (("ALPHAPOINT_URL", _ALPHAPOINT), ("AUTOSHARES_URL", _AUTOSHARES)):
         if url in given and not _is_on(ways, given):
@@ -239,6 +255,8 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "content_ttl_ms": _ms(values["RELAY_CONTENT_TTL"]),
         "lease_ms": _ms(values["RELAY_LEASE"]),
         "warn_after_ms": _ms(values["RELAY_WARN_AFTER"]),
+        "notify": services,
+        "url": values["RELAY_URL"],
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "keep_mb": values["RELAY_KEEP_MB"],
         "log_level": values["LOG_LEVEL"],
@@ -335,7 +353,9 @@ class Scrubber:
         password = urlsplit(settings.redis_url.reveal()).password or ""
         # A short one may be an everyday word: kept out of logs, but no reason to refuse an alert.
         self._credentials = [each for each in credentials if len(each) >= _SURELY_SECRET]
-        plain = {*credentials, password, unquote(password)} - {""}
+        # A topic may be an everyday word, too.
+        told = {secret for each in settings.notify for secret in each.secrets()}
+        plain = {*credentials, *told, password, unquote(password)} - {""}
         self._known = _all_forms(plain)
         self._in_answers = _pattern(self._credentials)
         self._sessions: dict[str, tuple[str, ...]] = {}

@@ -10,6 +10,8 @@ from relay import log
 from relay.errors import NotReady
 from relay.lane import Lanes
 from relay.ledger import Held, Ledger
+from relay.messenger import Messenger
+from relay.outages import Outages
 
 #: Seconds between two looks at what is due: a due record starts within 250 ms of its time.
 POLL_S = 0.1
@@ -27,8 +29,20 @@ TAKEN_AT_ONCE = 16
 class Worker:
     """Take what is due, again and again, in a thread of its own or in the caller's."""
 
-    def __init__(self, ledger: Ledger, lanes: Lanes, keep_mb: int | None = None) -> None:
-        """Take the ledger to look into, the lanes to carry forward in, and what Redis may use at most."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        lanes: Lanes,
+        keep_mb: int | None = None,
+        messenger: Messenger | None = None,
+        outages: Outages | None = None,
+    ) -> None:
+        """Take the ledger to look into, the lanes to carry forward in, and what Redis may use at most.
+
+        `messenger` tells the trader, in a thread of its own; `outages` are looked at beside.
+        """
+        self._messenger = messenger
+        self._outages = outages
         self._ledger = ledger
         self._keep_mb = keep_mb
         self._measured_at = 0.0
@@ -47,6 +61,8 @@ class Worker:
         if self._thread is not None:
             self._thread.join()
         self._lanes.stop()
+        if self._messenger is not None:
+            self._messenger.stop()
 
     def interrupt(self) -> None:
         """End `run` soon; from another thread, never from a signal handler, which may hold its locks."""
@@ -75,6 +91,16 @@ class Worker:
         if forgotten:
             log.say("history_gave_way", {"alerts": forgotten})
 
+    def _start_beside(self) -> None:
+        if self._messenger is not None:
+            self._messenger.start()
+
+    def _look_beside(self) -> None:
+        """Look at what is no record's: how much Redis holds, and whether the vendors answer."""
+        self._give_way()
+        if self._outages is not None:
+            self._outages.look()
+
     def _warn_of_a_redis_that_forgets(self) -> None:
         found = self._ledger.persistence()
         if found and not found.keeps:
@@ -85,12 +111,13 @@ class Worker:
     def run(self) -> None:
         """Work in the caller's thread until told to stop."""
         away, warned = False, False
+        self._start_beside()
         while not self._stopping.is_set():
             try:
                 if not warned:
                     self._warn_of_a_redis_that_forgets()
                     warned = True
-                self._give_way()
+                self._look_beside()
                 most = min(TAKEN_AT_ONCE, self._lanes.free())
                 taken = self._ledger.take_due(most) if most else []
             except NotReady:

@@ -261,7 +261,8 @@ class SettingsSchema(Schema):
     RELAY_KEEP_MB = _count(None, 1, 1_000_000)
     RELAY_WARN_AFTER = _seconds("15", "1", "3600")
     RELAY_ADMIN_PASSWORD = fields.String(load_default=None)
-    RELAY_NOTIFY = Listed(load_default=())
+    # Split and read by `relay.service`, as Apprise does: its URLs may hold commas.
+    RELAY_NOTIFY = Text(load_default=None)
     RELAY_CONFIG = fields.String(load_default=None)
     LOG_LEVEL = _one_of("INFO", "DEBUG", "WARNING", "ERROR")
 

@@ -78,7 +78,7 @@ def test_check_tells_what_is_on_and_no_secret() -> None:
     assert "rediss://redis.invalid:6380/1\n" in ended.stdout
     assert "Secrets of senders: 2" in ended.stdout
     assert "CrossTrade: https://broker.invalid, 20 calls at once, then 3 a second" in ended.stdout
-    assert "Warning: this version tells nobody when a cancel fails" in ended.stdout
+    assert "Warning: nobody is told when a cancel fails: set RELAY_NOTIFY" in ended.stdout
     for secret in ("hunter2", "hunter3", SECRET, "another-secret-in-rotation", TOKEN):
         assert secret not in ended.stdout + ended.stderr
 

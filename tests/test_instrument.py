@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.instrument import same_contract
+from relay.instrument import same_contract, same_root
 
 
 @pytest.mark.promise(4)
@@ -77,3 +77,21 @@ def test_any_two_names_are_compared(asked: str, shown: str) -> None:
     """Whatever a sender or a vendor calls a contract, there is an answer, and equal names are one."""
     assert same_contract(asked, shown) in {True, False, None}
     assert same_contract(asked, asked) is True
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize(
+    ("asked", "shown", "same"),
+    [
+        ("MES 12-26", "MES 03-27", True),
+        ("MES 12-26", "MESH27", True),
+        ("CME_MINI:MES1!", "MES 03-27", True),
+        ("MES", "MES 03-27", True),
+        ("MES 12-26", "ES 03-27", False),
+        ("AAPL", "AAPL", False),
+        ("AAPL", "MSFT", False),
+    ],
+)
+def test_another_contract_of_the_same_root_is_known(asked: str, shown: str, same: bool) -> None:  # noqa: FBT001 - a case
+    """The roll is told: what works is of the future that was asked for, in another month."""
+    assert same_root(asked, shown) is same

@@ -89,6 +89,7 @@ HTTP = {
     "failed": 424,
     "expired": 424,
     "unknown": 424,
+    "refused": 422,
 }
 
 

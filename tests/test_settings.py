@@ -358,7 +358,7 @@ def test_what_has_no_effect_yet_is_warned_of() -> None:
     """The operator is told at start that nobody would be told, and that no vendor is on."""
     warnings = " · ".join(Settings.read(environ(RELAY_ADMIN_PASSWORD="tests-only-password")).warnings)
 
-    assert "this version tells nobody when a cancel fails" in warnings
+    assert "nobody is told when a cancel fails: set RELAY_NOTIFY" in warnings
     assert "no vendor is configured" in warnings
     assert "RELAY_ADMIN_PASSWORD has no effect" in warnings
     assert "tests-only-password" not in warnings

@@ -21,7 +21,10 @@ for at = 8, #ARGV do
   redis.call('ZADD', KEYS[3], now, ARGV[at])
 end
 if #ARGV >= 8 then
-  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[7])
+  local dropped = redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[7])
+  if dropped > 0 then
+    redis.call('INCRBY', KEYS[3] .. ':dropped', dropped) -- that some were dropped is told, too
+  end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if ARGV[5] ~= 'hold' then

@@ -29,8 +29,17 @@ LONG_AGO = 10.0
 #: Settings under which a take-over is quick: a lease of one second.
 QUICK = {"RELAY_LEASE": "1"}
 
-#: Names in Redis that count guesses and budgets; they know of no alert.
-_COUNTERS = ("relay:strikes:", "relay:budget:")
+#: Names in Redis that know of no alert, or that one was refused, and is to be told.
+_NO_ALERTS = (
+    "relay:strikes:",
+    "relay:budget:",
+    "relay:heartbeat",
+    "relay:gate:",
+    "relay:notices",
+    "relay:telling",
+    "relay:service:",
+    "relay:refused:",
+)
 
 
 class Stage:
@@ -129,7 +138,16 @@ def outcomes(record: Mapping[str, Any]) -> dict[str, str]:
 
 def leftovers(client: redis.Redis) -> list[bytes]:
     """List the names in Redis that an alert would have left."""
-    return [name for name in client.scan_iter() if not name.decode().startswith(_COUNTERS)]
+    names = [name for name in client.scan_iter() if not name.decode().startswith(_NO_ALERTS)]
+    refused = {name for name in names if name.startswith(b"relay:alert:") and is_refused(client, name)}
+    indexes = {b"relay:alerts", b"relay:alerts:default"} if refused else set()
+    return [name for name in names if name not in refused | indexes]
+
+
+def is_refused(client: redis.Redis, name: bytes) -> bool:
+    """Say whether a record tells of nothing but a refusal."""
+    record = json.loads(client.hget(name, "record") or "{}")
+    return record.get("refused") is not None and record["cancels"] == []
 
 
 def at_once(count: int, do: Callable[[int], T]) -> list[T]:
