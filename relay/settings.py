@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from marshmallow import ValidationError
 
 from relay.errors import SettingsError
+from relay.room import Room, room
 from schemas.settings import SettingsSchema
 
 #: Names that begin so are ours, and an unknown one is a misspelt one.
@@ -133,6 +134,7 @@ class Settings:
     keep_ms: int
     keep_mb: int | None
     log_level: str
+    room: Room
     crosstrade: CrossTradeSettings | None
     alphapoint: AlphaPointSettings | None
     autoshares: AutosharesSettings | None
@@ -242,6 +244,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "keep_mb": values["RELAY_KEEP_MB"],
         "log_level": values["LOG_LEVEL"],
+        "room": room(given, values["WEB_CONCURRENCY"]),
         "warnings": tuple(warnings),
     }
 
