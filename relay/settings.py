@@ -118,6 +118,7 @@ class Settings:
     """Everything that the operator decides. Spans are whole milliseconds where the name says so."""
 
     redis_url: Secret
+    #: Of one process.
     redis_connections: int
     redis_verified: bool
     secrets: tuple[Secret, ...]
@@ -134,6 +135,7 @@ class Settings:
     keep_ms: int
     keep_mb: int | None
     log_level: str
+    web_processes: int
     room: Room
     crosstrade: CrossTradeSettings | None
     alphapoint: AlphaPointSettings | None
@@ -227,7 +229,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
     return {
         **vendors,
         "redis_url": Secret(values["REDIS_URL"]),
-        "redis_connections": values["RELAY_REDIS_CONNECTIONS"],
+        "redis_connections": values["RELAY_REDIS_CONNECTIONS"] or _connections(given),
         # Heroku's Key-Value Store has self-signed certificates; the URL may say ssl_cert_reqs=none itself.
         "redis_verified": "DYNO" not in given,
         "secrets": tuple(map(Secret, values["RELAY_SECRET"])),
@@ -244,6 +246,7 @@ def _settled(values: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "keep_mb": values["RELAY_KEEP_MB"],
         "log_level": values["LOG_LEVEL"],
+        "web_processes": values["WEB_CONCURRENCY"],
         "room": room(given, values["WEB_CONCURRENCY"]),
         "warnings": tuple(warnings),
     }
@@ -253,6 +256,15 @@ def _proxies(values: Mapping[str, Any], given: Mapping[str, str]) -> int:
     """Count the proxies that are believed: Heroku's router is one."""
     stated: int | None = values.get("RELAY_TRUSTED_PROXIES")
     return int("DYNO" in given) if stated is None else stated
+
+
+def _connections(given: Mapping[str, str]) -> int:
+    """Give the connections to Redis of one process: a claim holds one for a few milliseconds at most.
+
+    Heroku's smallest plan that persists allows 40: two dynos of two processes and a worker, old and new side
+    by side during a deploy, open 30.
+    """
+    return 3 if "DYNO" in given else 8
 
 
 def _crosstrade(values: Mapping[str, Any], given: Mapping[str, str]) -> CrossTradeSettings | None:
