@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.errors import SettingsError
 from relay.settings import Settings
+from relay.threads import filled
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -24,21 +25,27 @@ def _without_the_request(record: logging.LogRecord) -> bool:
     return True
 
 
-def on_starting(_server: Arbiter) -> None:
+def on_starting(server: Arbiter) -> None:
     """Refuse to start with mistakes in the settings: a worker that fails would be started for ever."""
     logging.getLogger("gunicorn.error").addFilter(_without_the_request)
     try:
-        Settings.read(os.environ)
+        settings = Settings.read(os.environ)
     except SettingsError as failure:
         sys.stderr.write(failure.report() + "\n")
         sys.exit(2)
+    # What stands on the line is for a machine that counts no threads.
+    server.cfg.set("threads", min(server.cfg.threads, settings.room.requests))
     # Each kept-alive connection is a file, and gunicorn's worker dies when it cannot open one more.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Start the worker's thread in each web process: one dyno does all of it."""
+    """Start what answers requests, then the worker's thread: one dyno does all of it."""
+    # gunicorn starts them one by one as requests come, and a process that cannot start one more dies with all
+    # that it has in hand.
+    worker.tpool.shutdown(wait=False)
+    worker.tpool = filled(worker.cfg.threads, "request")
     worker.wsgi.extensions["relay"].worker.start()
     worker.wsgi.extensions["relay"].heartbeat.start()
 

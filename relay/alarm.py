@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 
 from relay import log
+from relay.errors import NotSent
+from relay.threads import started
 
 
 class Alarm:
@@ -22,14 +24,18 @@ class Alarm:
         self._thread: threading.Thread | None = None
 
     def after(self, seconds: float, ring: Callable[[], None]) -> None:
-        """Call `ring` then, whatever has happened by that time; it has to be quick, and to know."""
+        """Call `ring` then, whatever has happened by that time; it has to be quick, and to know.
+
+        Raises `NotSent` where nothing can ring: what has to end in time is not to be begun.
+        """
         at = time.monotonic() + seconds
         with self._changed:
-            heapq.heappush(self._times, (at, next(self._number), ring))
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="alarm", daemon=True)
-                thread.start()
-                self._thread = thread  # only now: a start that failed is tried again by the next
+                if not started(thread):
+                    raise NotSent("this machine lets no more threads start")
+                self._thread = thread
+            heapq.heappush(self._times, (at, next(self._number), ring))
             if self._times[0][0] == at:
                 self._changed.notify()
 

@@ -30,7 +30,8 @@ class Finding:
 
 def settings_on(settings: Settings) -> Iterator[str]:
     """Tell what is on, a line each, without a secret."""
-    yield f"Redis: {_address(settings.redis_url.reveal())}"
+    address = _address(settings.redis_url.reveal())
+    yield f"Redis: {address}, {settings.redis_connections} connections a process"
     yield f"Secrets of senders: {len(settings.secrets)}, signing keys: {len(settings.signing_keys)}"
     networks = len(settings.allow_from)
     yield f"Senders' addresses: {f'{networks} networks allowed' if networks else 'any'}"
@@ -56,6 +57,7 @@ def settings_on(settings: Settings) -> Iterator[str]:
 def outside(relay: Relay) -> Iterator[Finding]:
     """Ask Redis, then each vendor; nothing is written, nothing is cancelled."""
     yield _redis(relay)
+    yield from _connections(relay)
     for line in relay.lines.values():
         yield _vendor(relay, line)
     for service in relay.settings.notify:
@@ -117,6 +119,26 @@ def _redis(relay: Relay) -> Finding:
     if wrong:
         return Finding(f"{answer}, but {', and '.join(wrong)}.", good=False)
     return Finding(f"{answer}, persists and evicts nothing.")
+
+
+def _connections(relay: Relay) -> Iterator[Finding]:
+    """Say where Redis allows fewer connections than one dyno and a worker open during a deploy."""
+    settings = relay.settings
+    processes = settings.web_processes + 1
+    most = 2 * processes * settings.redis_connections
+    try:
+        allowed = relay.ledger.connections_allowed()
+    except NotReady:
+        return
+    if allowed is None or most <= allowed:
+        return
+    fitting = max(1, allowed // (2 * processes))
+    yield Finding(
+        f"Redis allows {allowed} connections, and {settings.web_processes} web processes and a worker open "
+        f"up to {most} during a deploy, when old and new run side by side: set RELAY_REDIS_CONNECTIONS to "
+        f"{fitting}, or less where there are more dynos.",
+        good=False,
+    )
 
 
 def _alphapoint(settings: AlphaPointSettings) -> str:

@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -199,13 +200,12 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     def interrupt_when_told() -> None:
         signal.sigwait(ends)
         worker.interrupt()
+        # What takes longer is handed over: its lease ends, and another process takes it.
+        time.sleep(HAND_OVER_S)
+        _hand_over()
 
     threading.Thread(target=interrupt_when_told, name="signals", daemon=True).start()
     worker.run()
-    # What takes longer is handed over: its lease ends, and another process takes it.
-    handing_over = threading.Timer(HAND_OVER_S, _hand_over)
-    handing_over.daemon = True
-    handing_over.start()
     worker.stop()
     return 0
 

@@ -64,7 +64,7 @@ def compose(settings: Settings) -> Relay:
         if found:
             line = _line(found, ledger, scrubber)
             lines[line.vendor.name] = line
-    lanes = Lanes(lines, ledger, scrubber)
+    lanes = Lanes(lines, ledger, scrubber, settings.room.lane(len(lines)))
     outbox = Outbox(ledger)
     worker = Worker(
         ledger,

@@ -20,11 +20,9 @@ from relay.errors import LeaseEnded, NotReady
 from relay.ledger import Held, Ledger
 from relay.outcome import Status
 from relay.record import Record
+from relay.room import LANE
 from relay.settings import Scrubber
-
-#: Records that one lane carries at once. A broker that answers in 300 ms is then kept busy with 400 calls
-#: a second in each process; a thread that waits costs some 50 kB.
-LANE_THREADS = 128
+from relay.threads import say_none, side_by_side
 
 #: Accounts of one alert that are worked on side by side.
 _ACCOUNTS_AT_ONCE = 8
@@ -40,8 +38,13 @@ class Job:
         """Take the record that the lane's thread writes to."""
         self._record = record
         self._over = threading.Event()
+        self._begun = threading.Lock()
         #: Whether the ledger has taken what came of it.
         self.recorded = False
+
+    def begin(self) -> bool:
+        """Say whether the record is the caller's: of all who ask, the first has it."""
+        return self._begun.acquire(blocking=False)
 
     def wait(self, seconds: float) -> None:
         """Wait until it is over, and no longer than that."""
@@ -65,13 +68,15 @@ class Job:
 class Lanes:
     """Carry records forward, each in the lane of its credential. Threads start with the first record."""
 
-    def __init__(self, lines: Mapping[str, Line], ledger: Ledger, scrubber: Scrubber) -> None:
-        """Take the lines to the vendors, by the vendor's name."""
+    def __init__(
+        self, lines: Mapping[str, Line], ledger: Ledger, scrubber: Scrubber, threads: int = LANE
+    ) -> None:
+        """Take the lines to the vendors, by the vendor's name, and the threads of each lane."""
         self._lines = lines
         self._ledger = ledger
         self._scrubber = scrubber
-        self._pools = {name: ThreadPoolExecutor(LANE_THREADS, f"lane-{name}") for name in lines}
-        self._room = dict.fromkeys(lines, LANE_THREADS)
+        self._pools = {name: ThreadPoolExecutor(threads, f"lane-{name}") for name in lines}
+        self._room = dict.fromkeys(lines, threads)
         self._counting = threading.Lock()
         self._stopping = threading.Event()
 
@@ -93,7 +98,7 @@ class Lanes:
         Where no vendor is on no lane is full: what is taken then is let go, or ended when it is time.
         """
         with self._counting:
-            room = sum(self._room.values()) if self._room else LANE_THREADS
+            room = sum(self._room.values()) if self._room else LANE
             return 0 if self._stopping.is_set() else room
 
     def _enter(self, name: str) -> bool:
@@ -127,11 +132,16 @@ class Lanes:
         try:
             self._pools[name].submit(self._run, name, held, work, job)
         except RuntimeError:
-            # No thread could be started, or the process is ending: the record goes to whoever can.
-            self._leave(name)
-            self._later(job, held, "this process cannot take more work")
+            # No thread could be started, or the process is ending: the record goes to whoever can. The pool
+            # keeps what it could start no thread for, and another of its threads may do it yet.
+            say_none(f"lane-{name}")
+            if job.begin():
+                self._leave(name)
+                self._later(job, held, "this process cannot take more work")
 
     def _run(self, name: str, held: Held, work: Callable[[], None], job: Job) -> None:
+        if not job.begin():
+            return
         facts = {"alert_id": held.record.alert_id, "request_id": held.record.request_id}
         try:
             work()
@@ -172,11 +182,9 @@ class Lanes:
                 progress.taken_over(cancel)
             due.append(delivery)
         held.interrupted = False
-        if len(due) == 1:
-            visit(due[0])
-        elif due:
-            with ThreadPoolExecutor(_ACCOUNTS_AT_ONCE) as pool:
-                list(pool.map(visit, due))
+        failures = side_by_side(visit, due, most=_ACCOUNTS_AT_ONCE, name="account")
+        if failures:
+            raise failures[0]
 
     def _later(self, job: Job, held: Held, reason: str) -> None:
         """Let go of a record that cannot be worked on here and now; someone comes back to it soon."""

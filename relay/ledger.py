@@ -428,6 +428,11 @@ class Ledger:
         """Run one of the scripts for `outbox`, on keys of its own."""
         return self._run(script, keys, args)
 
+    def connections_allowed(self) -> int | None:
+        """Give how many connections Redis allows to all its clients; None where it does not say."""
+        allowed = self._guard(lambda: self._redis.info("clients")).get("maxclients")
+        return None if allowed is None else int(allowed)
+
     def _run(self, script: str, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - what the script returns
         return self._guard(lambda: self._scripts[script](keys=keys, args=args))
 

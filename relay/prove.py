@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from relay.converse import Conversations
 from relay.errors import Gone, LogInRefused, Refused, Unknown, VendorError
 from relay.outcome import OrderOutcome, Outcome, Progress, Sent
+from relay.threads import side_by_side
 from relay.vendor import Answer, Call, Order, State, Vendor
 
 #: Looks after which an order that still works is asked for again: NinjaTrader shows states late.
@@ -33,14 +33,17 @@ class Prover:
     def look_and_ask(self, shown: Mapping[tuple[str | int, str | int], Order]) -> None:
         """See where each order stands, singly where no list shows it, and ask for those that work.
 
-        Raises the first `VendorError` once all of them had their turn.
+        Raises the first failure once all of them had their turn, and a vendor's only where there is no other.
         """
         todo = [
             each
             for each in self._progress.orders
             if not each.untold and not each.outcome.over and each.outcome is not Outcome.REJECTED
         ]
-        failures = _side_by_side(lambda each: self._see(each, shown.get(each.key)), todo)
+        failures = side_by_side(
+            lambda each: self._see(each, shown.get(each.key)), todo, most=_SIDE_BY_SIDE, name="order"
+        )
+        failures.sort(key=lambda failure: isinstance(failure, VendorError))
         if failures:
             raise failures[0]
 
@@ -126,18 +129,3 @@ class Prover:
 
     def _hold(self, conversation: Generator[Call, Answer, Any], *, urgent: bool) -> Any:  # noqa: ANN401 - the conversation's result
         return self._talk.hold(conversation, urgent=urgent)
-
-
-def _side_by_side(do: Callable[[OrderOutcome], None], todo: list[OrderOutcome]) -> list[VendorError]:
-    """Do it for each, a few at a time; give what vendors said against it, in order.
-
-    Anything else that goes wrong is raised once all are through.
-    """
-    failures = []
-    with ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, max(1, len(todo)))) as pool:
-        for future in [pool.submit(do, each) for each in todo]:
-            try:
-                future.result()
-            except VendorError as failure:
-                failures.append(failure)
-    return failures

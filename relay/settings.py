@@ -17,6 +17,7 @@ from marshmallow import ValidationError
 
 from relay import service
 from relay.errors import SettingsError
+from relay.room import Room, room
 from relay.service import Service, ServiceError
 from schemas.settings import SettingsSchema
 
@@ -118,6 +119,7 @@ class Settings:
     """Everything that the operator decides. Spans are whole milliseconds where the name says so."""
 
     redis_url: Secret
+    #: Of one process.
     redis_connections: int
     redis_verified: bool
     secrets: tuple[Secret, ...]
@@ -138,6 +140,8 @@ class Settings:
     keep_ms: int
     keep_mb: int | None
     log_level: str
+    web_processes: int
+    room: Room
     crosstrade: CrossTradeSettings | None
     alphapoint: AlphaPointSettings | None
     autoshares: AutosharesSettings | None
@@ -241,7 +245,7 @@ def _settled(
     return {
         **vendors,
         "redis_url": Secret(values["REDIS_URL"]),
-        "redis_connections": values["RELAY_REDIS_CONNECTIONS"],
+        "redis_connections": values["RELAY_REDIS_CONNECTIONS"] or _connections(given),
         # Heroku's Key-Value Store has self-signed certificates; the URL may say ssl_cert_reqs=none itself.
         "redis_verified": "DYNO" not in given,
         "secrets": tuple(map(Secret, values["RELAY_SECRET"])),
@@ -260,6 +264,8 @@ def _settled(
         "keep_ms": _ms(values["RELAY_KEEP_DAYS"] * 86_400),
         "keep_mb": values["RELAY_KEEP_MB"],
         "log_level": values["LOG_LEVEL"],
+        "web_processes": values["WEB_CONCURRENCY"],
+        "room": room(given, values["WEB_CONCURRENCY"]),
         "warnings": tuple(warnings),
     }
 
@@ -268,6 +274,15 @@ def _proxies(values: Mapping[str, Any], given: Mapping[str, str]) -> int:
     """Count the proxies that are believed: Heroku's router is one."""
     stated: int | None = values.get("RELAY_TRUSTED_PROXIES")
     return int("DYNO" in given) if stated is None else stated
+
+
+def _connections(given: Mapping[str, str]) -> int:
+    """Give the connections to Redis of one process: a claim holds one for a few milliseconds at most.
+
+    Heroku's smallest plan that persists allows 40: two dynos of two processes and a worker, old and new side
+    by side during a deploy, open 30.
+    """
+    return 3 if "DYNO" in given else 8
 
 
 def _crosstrade(values: Mapping[str, Any], given: Mapping[str, str]) -> CrossTradeSettings | None:

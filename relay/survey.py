@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from relay import log
 from relay.errors import LeaseEnded, LogInRefused, NotReady, VendorError
+from relay.threads import started
 from relay.vendor import Order
 
 
@@ -27,8 +28,9 @@ class Survey:
         """Begin to list, unless it was called off, or has begun."""
         with self._starting:
             if not self._called_off and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="survey", daemon=True)
+                if started(thread):
+                    self._thread = thread
 
     def call_off(self) -> None:
         """Do not begin any more; what has begun goes on."""

@@ -242,7 +242,7 @@ class SettingsSchema(Schema):
             "add-on sets it), or try the relay with a Redis of its own by `python -m relay run`"
         },
     )
-    RELAY_REDIS_CONNECTIONS = _count(8, 1, 1000)
+    RELAY_REDIS_CONNECTIONS = _count(None, 1, 1000)
     RELAY_SECRET = Secrets(
         required=True,
         error_messages={"required": f"is missing: without it anyone could cancel; {HOW_TO_MAKE}"},

@@ -75,7 +75,7 @@ def test_check_tells_what_is_on_and_no_secret() -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("The settings hold.\n")
-    assert "rediss://redis.invalid:6380/1\n" in ended.stdout
+    assert "rediss://redis.invalid:6380/1, 8 connections a process\n" in ended.stdout
     assert "Secrets of senders: 2" in ended.stdout
     assert "CrossTrade: https://broker.invalid, 20 calls at once, then 3 a second" in ended.stdout
     assert "Warning: nobody is told when a cancel fails: set RELAY_NOTIFY" in ended.stdout
