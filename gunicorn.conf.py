@@ -38,12 +38,12 @@ def on_starting(_server: Arbiter) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Start the worker's thread in each web process: one dyno does all of it."""
-    worker.wsgi.extensions["relay"].worker.start()
+    """Start the threads of each web process, the worker's among them: one dyno does all of it."""
+    worker.wsgi.extensions["relay"].start()
 
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:
     """Let what runs come to the end of its visit; what is due later is someone else's."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
-        application.extensions["relay"].worker.stop()
+        application.extensions["relay"].stop()

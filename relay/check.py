@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from relay.compose import Relay
 from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, VendorError
 from relay.settings import AlphaPointSettings, Settings
-from relay.vendor import Answer, Call, held
+from relay.vendor import Answer, Call, LoggedIn, held
 
 #: Seconds that a vendor may take to list its accounts.
 ANSWER_WITHIN = 10.0
@@ -86,17 +86,17 @@ def _vendor(relay: Relay, line: Line) -> Finding:
     """Ask for the accounts, outside the rate budget; a log-in waits its turn, as everybody's does."""
 
     def carry(call: Call) -> Answer:
-        return carried(call, {})
+        return carried(call, None)
 
-    def carried(call: Call, session: Mapping[str, str]) -> Answer:
+    def carried(call: Call, session: LoggedIn | None) -> Answer:
         # A turn to log in lasts a lease: one that takes longer is somebody else's turn, too.
         within_s = ANSWER_WITHIN if session else min(ANSWER_WITHIN, relay.ledger.lease_s * CALL_SHARE)
         return line.transport.carry(call, session=session, within_s=within_s, clearance=_cleared)
 
     try:
         session = line.session.get(carry)
-        headers = session.headers if session else {}
-        accounts = held(line.vendor.accounts(), lambda call: carried(call, headers))
+        accounts = held(line.vendor.accounts(), lambda call: carried(call, session))
+        line.transport.ready(session=session, within_s=ANSWER_WITHIN)
     except VendorError as failure:
         return Finding(f"{line.vendor.name}: {relay.scrubber.scrub(failure.words)}", good=False)
     except NotReady:

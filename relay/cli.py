@@ -160,7 +160,8 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     settings = Settings.read(environ)
-    worker = compose(settings).worker
+    relay = compose(settings)
+    worker = relay.worker
     for warning in settings.warnings:
         log.say("settings_warning", {"warning": warning}, logging.WARNING)
 
@@ -169,12 +170,13 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         worker.interrupt()
 
     threading.Thread(target=interrupt_when_told, name="signals", daemon=True).start()
+    relay.keep_open.start()
     worker.run()
     # What takes longer is handed over: its lease ends, and another process takes it.
     handing_over = threading.Timer(HAND_OVER_S, _hand_over)
     handing_over.daemon = True
     handing_over.start()
-    worker.stop()
+    relay.stop()
     return 0
 
 

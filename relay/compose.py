@@ -12,15 +12,28 @@ from relay.alarm import Alarm
 from relay.breaker import Breaker
 from relay.budget import Budget, Rate, Window
 from relay.converse import Line
+from relay.keep_open import KeepOpen
 from relay.lane import Lanes
 from relay.ledger import Ledger
+from relay.news import News
 from relay.session import Session
-from relay.settings import AlphaPointSettings, AutosharesSettings, CrossTradeSettings, Scrubber, Settings
+from relay.settings import (
+    AlphaPointSettings,
+    AutosharesSettings,
+    CrossTradeSettings,
+    Scrubber,
+    Settings,
+    SocketSettings,
+)
+from relay.transport import Transport
 from relay.transports.http import HttpTransport
-from relay.vendor import Vendor
+from relay.transports.websocket import WebSocketTransport
+from relay.vendor import Frames, Vendor
 from relay.vendors.alphapoint import AlphaPoint, ApiKey, Password
+from relay.vendors.alphapoint_frames import AlphaPointFrames
 from relay.vendors.autoshares import Autoshares
 from relay.vendors.crosstrade import CrossTrade
+from relay.vendors.crosstrade_frames import CrossTradeFrames
 from relay.worker import Worker
 
 #: Log-ins of one credential: two below what Autoshares allows, and enough for any server that is well.
@@ -34,7 +47,7 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """All that a web process or a worker is made of. Nothing is started, no socket is open."""
+    """All that a web process or a worker is made of. Until `start` no thread runs and no socket is open."""
 
     settings: Settings
     scrubber: Scrubber
@@ -42,6 +55,19 @@ class Relay:
     lines: dict[str, Line]
     lanes: Lanes
     worker: Worker
+    keep_open: KeepOpen
+
+    def start(self) -> None:
+        """Start the threads of a web process; what is due is worked on, too."""
+        self.worker.start()
+        self.keep_open.start()
+
+    def stop(self) -> None:
+        """Let what runs come to the end of its visit, and leave no thread and no connection behind."""
+        self.worker.stop()
+        self.keep_open.stop()
+        for line in self.lines.values():
+            line.transport.close()
 
 
 def compose(settings: Settings) -> Relay:
@@ -59,7 +85,14 @@ def compose(settings: Settings) -> Relay:
             line = _line(found, ledger, scrubber)
             lines[line.vendor.name] = line
     lanes = Lanes(lines, ledger, scrubber)
-    return Relay(settings, scrubber, ledger, lines, lanes, Worker(ledger, lanes, settings.keep_mb))
+    worker = Worker(ledger, lanes, settings.keep_mb)
+    always = {
+        "crosstrade": settings.crosstrade and settings.crosstrade.socket,
+        "alphapoint": settings.alphapoint and settings.alphapoint.socket,
+    }
+    open_lines = [lines[name] for name, way in always.items() if way and way.always_open]
+    keep_open = KeepOpen(open_lines, ledger, scrubber)
+    return Relay(settings, scrubber, ledger, lines, lanes, worker, keep_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +103,23 @@ class _Way:
     url: str
     headers: Mapping[str, str]
     budget: Budget
+    socket: SocketSettings | None = None
+    frames: Frames | None = None
 
 
 def _line(way: _Way, ledger: Ledger, scrubber: Scrubber) -> Line:
-    alarm = Alarm()
+    alarm, news = Alarm(), News()
+    transport: Transport = HttpTransport(way.url, way.headers, alarm)
+    if way.socket and way.frames:
+        transport = WebSocketTransport(way.socket.url, way.headers, way.frames, transport, news.tell)
     return Line(
         way.vendor,
-        HttpTransport(way.url, way.headers, alarm),
+        transport,
         way.budget,
         Session(way.vendor, way.budget.credential, ledger, scrubber),
         alarm,
         Breaker(way.vendor.name),
+        news=news,
     )
 
 
@@ -91,6 +130,8 @@ def _crosstrade(settings: CrossTradeSettings) -> _Way:
         settings.url,
         {"Authorization": f"Bearer {token}"},
         Budget(_hashed("crosstrade", token), {"": Rate(settings.burst, settings.per_second)}),
+        settings.socket,
+        CrossTradeFrames(),
     )
 
 
@@ -108,6 +149,8 @@ def _alphapoint(settings: AlphaPointSettings) -> _Way:
         settings.url,
         {},
         Budget(_hashed("alphapoint", f"{settings.url} {known_by}"), {"log-ins": _LOG_INS}),
+        settings.socket,
+        AlphaPointFrames(),
     )
 
 
