@@ -57,7 +57,7 @@ def test_each_log_in_has_a_nonce_of_its_own() -> None:
 
 @pytest.mark.promise(8)
 def test_a_user_logs_in_by_name_and_password() -> None:
-    """Basic credentials, in UTF-8, to Authenticate; a frame has both plain; the session is as the other way's."""
+    """Basic credentials, in UTF-8, to Authenticate, or plain in a frame; the session is alike."""
     ((sent,), session) = held(
         BY_PASSWORD.log_in(), answer({"Authenticated": True, "UserId": 96, "SessionToken": "token-2"})
     )
