@@ -270,7 +270,8 @@ class Conversations:
             self._line.breaker.answered()
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
-            if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not connected):
+            unreached = isinstance(failure, NotSent) and failure.tried and not connected
+            if unreached or isinstance(failure, Unknown):
                 self._line.breaker.failed(failure.words)
             raise
         finally:

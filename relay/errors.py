@@ -182,7 +182,7 @@ class SessionLost(NotSent):
     """The connection that the session lived in is gone; another log-in opens the next."""
 
     def __init__(self) -> None:
-        super().__init__("the connection that the session lived in is gone", wait_ms=0)
+        super().__init__("the connection that the session lived in is gone", tried=False)
 
 
 class Unknown(VendorError):
