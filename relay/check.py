@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from relay.compose import Relay
 from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, VendorError
-from relay.settings import AlphaPointSettings, Settings
+from relay.settings import AlphaPointSettings, Settings, SocketSettings
 from relay.vendor import Answer, Call, LoggedIn, held
 
 #: Seconds that a vendor may take to list its accounts.
@@ -37,7 +37,8 @@ def settings_on(settings: Settings) -> Iterator[str]:
     )
     if settings.crosstrade:
         vendor = settings.crosstrade
-        yield f"CrossTrade: {vendor.url}, {vendor.burst} calls at once, then {vendor.per_second} a second"
+        limit = f"{vendor.burst} calls at once, then {vendor.per_second} a second"
+        yield f"CrossTrade: {vendor.url}{_socket(vendor.socket)}, {limit}"
     if settings.alphapoint:
         yield _alphapoint(settings.alphapoint)
     if settings.autoshares:
@@ -79,7 +80,13 @@ def _redis(relay: Relay) -> Finding:
 def _alphapoint(settings: AlphaPointSettings) -> str:
     who = f"user {settings.user_id} by API key" if settings.api_key else f"{settings.username} by password"
     how = "in one call, as up to version 3.2" if settings.bulk else "order by order"
-    return f"AlphaPoint: {settings.url}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+    return f"AlphaPoint: {settings.url}{_socket(settings.socket)}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+
+
+def _socket(settings: SocketSettings | None) -> str:
+    if settings is None:
+        return ""
+    return f" and {settings.url}, open {'always' if settings.always_open else 'from the first call on'}"
 
 
 def _vendor(relay: Relay, line: Line) -> Finding:
