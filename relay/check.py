@@ -80,7 +80,8 @@ def _redis(relay: Relay) -> Finding:
 def _alphapoint(settings: AlphaPointSettings) -> str:
     who = f"user {settings.user_id} by API key" if settings.api_key else f"{settings.username} by password"
     how = "in one call, as up to version 3.2" if settings.bulk else "order by order"
-    return f"AlphaPoint: {settings.url}{_socket(settings.socket)}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+    where = f"{settings.url}{_socket(settings.socket)}"
+    return f"AlphaPoint: {where}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
 
 
 def _socket(settings: SocketSettings | None) -> str:

@@ -270,8 +270,9 @@ class Conversations:
             self._line.breaker.answered()
         except RelayError as failure:
             words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
-            unreached = isinstance(failure, NotSent) and failure.tried and not connected
-            if unreached or isinstance(failure, Unknown):
+            if isinstance(failure, Unknown) or (
+                isinstance(failure, NotSent) and failure.tried and not connected
+            ):
                 self._line.breaker.failed(failure.words)
             raise
         finally:
