@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import select
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from wsproto.utilities import RemoteProtocolError
 from relay.sandbox.server import SandboxServer
 from relay.sandbox.socket_behaviour import SocketBehaviour
 from relay.sandbox.talk import Talk
-from relay.sandbox.web_socket import LOOK_S, Socket
+from relay.sandbox.web_socket import Socket, is_cut
 from relay.sandbox.wire import Answer, Request
 
 
@@ -73,9 +72,12 @@ class Sockets:
 
     def serve(self, request: Request, stream: socket.socket) -> None:
         """Answer a handshake, and talk until the socket ends; its thread has nothing else to do."""
+        was_mute = self.behaviour.mute_handshake
         while self.behaviour.mute_handshake:
-            if self._sandbox.stopping or _is_gone(stream):
+            if self._sandbox.stopping or is_cut(stream):
                 return
+        if was_mute and _has_gone(stream):
+            return
         upgrade = WSConnection(ConnectionType.SERVER)
         talk = self._agree(request, upgrade)
         if isinstance(talk, Answer):
@@ -119,8 +121,9 @@ def _refusing(status: int, body: bytes) -> Answer:
     return Answer(status, body, {"Connection": "close"})
 
 
-def _is_gone(stream: socket.socket) -> bool:
-    """Wait a moment, and tell whether the client has hung up."""
-    readable = select.poll()
-    readable.register(stream, select.POLLIN)
-    return bool(readable.poll(LOOK_S * 1000)) and not stream.recv(1, socket.MSG_PEEK)
+def _has_gone(stream: socket.socket) -> bool:
+    """Tell whether the client has hung up."""
+    try:
+        return not stream.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False

@@ -7,13 +7,11 @@ import json
 import select
 import socket
 import threading
-import time
 
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, TextMessage
-from wsproto.frame_protocol import CloseReason
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.utilities import LocalProtocolError
 
 from relay.sandbox.server import SandboxServer
 from relay.sandbox.socket_behaviour import SocketBehaviour
@@ -61,12 +59,14 @@ class Socket:
         readable.register(self._stream, select.POLLIN)
         while not self._sandbox.stopping:
             if self._behaviour.black_hole:
-                time.sleep(LOOK_S)
-            elif readable.poll(LOOK_S * 1000):
+                if is_cut(self._stream):
+                    return
+                continue
+            if readable.poll(LOOK_S * 1000):
                 data = self._stream.recv(CHUNK)
                 if not data or not self._take_in(data):
                     return
-            else:
+            with contextlib.suppress(LocalProtocolError):  # closed meanwhile, from another thread
                 self._look_round()
 
     def close(self, code: int | None) -> None:
@@ -84,21 +84,18 @@ class Socket:
     def _take_in(self, data: bytes) -> bool:
         """Act on what came, and tell whether the connection goes on."""
         self._heard = self._sandbox.clock()
-        try:
-            with self._lock:
-                self._protocol.receive_data(data)
-                events = list(self._protocol.events())
-        except RemoteProtocolError as error:
-            hint = error.event_hint
-            self.close(hint.code if isinstance(hint, CloseConnection) else CloseReason.PROTOCOL_ERROR)
-            return False
+        with self._lock:
+            self._protocol.receive_data(data)
+            events = list(self._protocol.events())
         for event in events:
             if isinstance(event, CloseConnection):
-                if self._protocol.state is ConnectionState.REMOTE_CLOSING:
+                # The client's close, or wsproto's word for what is no frame; to our own nothing is replied.
+                with contextlib.suppress(LocalProtocolError):
                     self._send(event.response())
                 return False
-            if isinstance(event, Ping) and self._is_open and self._behaviour.pongs:
-                self._send(event.response())
+            if isinstance(event, Ping) and self._behaviour.pongs:
+                with contextlib.suppress(LocalProtocolError):  # no pong after the close that was sent
+                    self._send(event.response())
             if isinstance(event, TextMessage | BytesMessage):
                 self._hear(event)
         return True
@@ -126,7 +123,8 @@ class Socket:
         with contextlib.suppress(LocalProtocolError, OSError):  # a client that went away is no news
             self._answer(ask, number, met)
         self._calls += 1
-        if self._calls == self._behaviour.close_after_calls:
+        most = self._behaviour.close_after_calls
+        if most is not None and self._calls >= most:
             self.close(self._behaviour.close_code)
 
     def _answer(self, ask: Ask, number: int, met: Met) -> None:
@@ -147,9 +145,8 @@ class Socket:
             reply = self._talk.wrap(ask, self._sandbox.troubled(end, ask.with_fields))
         if reply.frame is None:
             return
-        self._sandbox.record_status(
-            number, reply.status
-        )  # before it leaves: who has read it finds it recorded
+        # Before it leaves: who has read it finds it recorded.
+        self._sandbox.record_status(number, reply.status)
         with self._sending:
             with self._lock:
                 beside = self._talk.beside()
@@ -218,3 +215,10 @@ class Socket:
     def _write(self, data: bytes) -> None:
         if not self._behaviour.black_hole:
             self._stream.sendall(data)
+
+
+def is_cut(stream: socket.socket) -> bool:
+    """Wait a moment without reading, and tell whether the connection was cut in both directions."""
+    cut = select.poll()
+    cut.register(stream, 0)
+    return bool(cut.poll(LOOK_S * 1000))

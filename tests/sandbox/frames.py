@@ -23,7 +23,7 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close(timeout=0)
+        self.socket.shutdown()  # type: ignore[no-untyped-call]
 
     def send(self, **fields: object) -> None:
         """Send one frame."""
