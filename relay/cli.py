@@ -148,7 +148,8 @@ The stand-in brokers serve. What went to standard output points a relay at them.
 {books}
 
 Beside each book are switches: /_sandbox/behaviour for how the broker is, /_sandbox/trouble for what goes
-wrong. GET shows them, PUT sets them, and an empty list ends all trouble. One read that fails:
+wrong, and, but for Autoshares, /_sandbox/sockets for how its WebSockets are. GET shows them, PUT sets them,
+and an empty list ends all trouble. One read that fails:
 
   curl -X PUT -d '[{{"on": "read", "times": 1, "status": 500}}]' {trouble}
 
