@@ -189,6 +189,8 @@ class Conversations:
 
         vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
+        if session is not None and not self._line.transport.holds(session):
+            session = self._session(session, urgent=urgent)
         try:
             answer = carry(session)
         except SessionLost:
@@ -269,7 +271,8 @@ class Conversations:
             status, words = answer.status, "answered"
             self._line.breaker.answered()
         except RelayError as failure:
-            words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
+            kinds = {NotSent: "not sent", Unknown: "unknown"}
+            words = next((said for kind, said in kinds.items() if isinstance(failure, kind)), "stopped")
             if isinstance(failure, Unknown) or (
                 isinstance(failure, NotSent) and failure.tried and not connected
             ):

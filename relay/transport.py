@@ -20,6 +20,10 @@ class Transport(Protocol):
         """
         ...
 
+    def holds(self, session: LoggedIn) -> bool:
+        """Say whether the session can still be used, as far as its connection is concerned."""
+        ...
+
     def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
         """Have the connection that a call needs open, and answering; raise `NotSent` where it is not.
 

@@ -45,6 +45,10 @@ class Scripted:
         self.sessions.append(headers)
         return self._rule(call, headers)
 
+    def holds(self, session: LoggedIn) -> bool:  # noqa: ARG002 - the same for all
+        """Say yes: no session lives in a connection."""
+        return True
+
     def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
         """Open nothing: no call needs a connection."""
 

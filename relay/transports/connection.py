@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -41,6 +41,9 @@ MESSAGE_CHARACTERS = 8 * 1024 * 1024
 
 #: Seconds for which a closing connection is written to: its other side may have gone.
 _CLOSE_S = 0.2
+
+#: `SO_LINGER`: on, for no second, so that the end of the socket is a reset.
+_CUT_OFF = struct.pack("ii", 1, 0)
 
 #: Bytes that are read at a time, and how often in a row: a flood must not keep others from writing.
 _READ_BYTES = 65_536
@@ -135,13 +138,14 @@ class Connection:
                 self._heard.wait(left_s)
             return not self.ended
 
-    def doubt(self) -> None:
-        """Take it for silent until it speaks again: it was asked something, and did not answer."""
-        self.last_heard = -math.inf
-
     def end(self, why: str) -> None:
-        """Close it without a word, from any thread; the one that reads notices, and tells whoever waits."""
+        """Cut it off without a word, from any thread; the one that reads notices, and tells whoever waits.
+
+        Cut off, not closed: what the other side has not read it shall not act on later.
+        """
         self.ended = self.ended or why
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT_OFF)
         # Not by a TLS socket's own method, which takes the encryption off first.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)

@@ -179,6 +179,10 @@ class HttpTransport:
             _under_way.flight = None
         return answer
 
+    def holds(self, session: LoggedIn) -> bool:  # noqa: ARG002 - the same for all
+        """Say yes: a session over HTTP lives at the vendor."""
+        return True
+
     def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
         """Do nothing: each call takes a connection that is open and fresh, or opens one."""
 

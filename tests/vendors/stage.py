@@ -19,13 +19,14 @@ from relay.outcome import Outcome
 from relay.pipeline import Pipeline, Received
 from relay.record import Record
 from relay.reply import Reply
+from relay.sandbox.autoshares import AutosharesSandbox
 from relay.sandbox.control import SECRET_HEADERS
 from relay.sandbox.wire import Answer, Kind, RecordedCall, Request
 from relay.settings import Settings
 from tests.e2e.test_secrets import everything_in, found
 from tests.running import SECRET, until
 from tests.vendors.desk import DESK, Resting, has
-from tests.vendors.expectations import Id, Row
+from tests.vendors.expectations import Broker, Id, Row
 
 #: Seconds from a cancel that the broker took to the exchange's confirmation.
 SOON_S = 0.01
@@ -55,6 +56,7 @@ class Stage:
             "RELAY_CONTENT_TTL": "0",
             "LOG_LEVEL": "DEBUG",
             row.address: self.broker.url,
+            **_socket_of(row, self.broker),
             **row.settings,
             **changes,
         }
@@ -70,13 +72,13 @@ class Stage:
     def __enter__(self) -> Self:
         """Open the broker, and set the worker to work."""
         self.broker.start()
-        self._relay.worker.start()
+        self._relay.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End all of it; every trouble ends first, so that nothing is waited for."""
         self.broker.trouble = None
-        self._relay.worker.stop()
+        self._relay.stop()
         self.broker.stop()
 
     def place(self, order: Resting = DESK["buy"], *, ago_s: float = LONG_AGO_S, quantity: int = 1) -> str:
@@ -194,6 +196,13 @@ class Stage:
             "Redis": found(kept, *secrets),
         }
         return {where: what for where, what in leaks.items() if what}
+
+
+def _socket_of(row: Row, broker: Broker) -> dict[str, str]:
+    if row.ws_address is None:
+        return {}
+    assert not isinstance(broker, AutosharesSandbox)  # it has none
+    return {row.ws_address: broker.ws_url}
 
 
 def outcomes(record: Record) -> dict[Id, Outcome]:
