@@ -88,12 +88,10 @@ class AlphaPointTalk(Talk):
         """Carry a call out: its frame, its name, the session, its payload."""
         if not ask.fault and self._call(ask) is None and ask.name not in (*LOG_IN, LOG_OUT, SUBSCRIBE):
             code, words = NO_SUCH_CALL
-            said = (
-                words
-                if self._behaviour.unknown_call == "text"
-                else write_payload(standard(code, words, None))
+            as_text = self._behaviour.unknown_call == "text"
+            return Reply(
+                self._frame(ERROR, ask, words if as_text else self._written(standard(code, words, None)))
             )
-            return Reply(self._frame(ERROR, ask, said))
         try:
             return self._reply(ask, self._carry_out(ask))
         except RefusedError as refusal:
@@ -113,9 +111,8 @@ class AlphaPointTalk(Talk):
 
     def stray(self) -> str:
         """Answer a cancel that nobody asked for."""
-        return self._frame(
-            REPLY, Ask(self._request("CancelOrder", ""), id=2**40), self._written(self._calls.done())
-        )
+        ask = Ask(self._request("CancelOrder", ""), id=2**40)
+        return self._frame(REPLY, ask, self._written(self._calls.done()))
 
     def news(self) -> Sequence[str]:
         """Tell what has happened in the accounts that were subscribed to, while the session lives."""
@@ -140,13 +137,8 @@ class AlphaPointTalk(Talk):
     @property
     def close_code(self) -> int | None:
         """End the socket with its session, where the behaviour says so."""
-        if (
-            self._token is None
-            or self._behaviour.ended_session == "refused"
-            or self._access.lives(self._token)
-        ):
-            return None
-        return self._behaviour.ended_session_code
+        closes = self._behaviour.ended_session == "closes" and self._token is not None
+        return self._behaviour.ended_session_code if closes and not self._access.lives(self._token) else None
 
     def _carry_out(self, ask: Ask) -> object:
         if ask.fault:
@@ -160,7 +152,6 @@ class AlphaPointTalk(Talk):
         if ask.name == LOG_OUT:
             self._access.log_out(self._token)
             self._token = None
-            self._told.clear()
             return self._calls.done()
         if call is None:
             # From here on, not from before [I].
@@ -176,6 +167,8 @@ class AlphaPointTalk(Talk):
             answer = self._access.with_code(self._pending, payload.text("Code"))
         else:
             answer = self._access.with_any(payload)
+        if not self._access.lives(self._token):
+            self._told.clear()  # what was subscribed to ended with its session [I]
         session, pending = answer.get("SessionToken"), answer.get("Pending2FaToken")
         self._token = str(session) if session else self._token
         self._pending = str(pending) if pending else None

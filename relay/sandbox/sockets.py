@@ -108,7 +108,7 @@ class Sockets:
             if name.lower().startswith(("host", "connection", "upgrade", "sec-websocket-"))
         ]
         try:
-            upgrade.initiate_upgrade_connection(headers, request.target)
+            upgrade.initiate_upgrade_connection(headers, request.path)
         except RemoteProtocolError as error:
             hint = error.event_hint
             return _refusing(hint.status_code if isinstance(hint, RejectConnection) else 400, b"")

@@ -44,7 +44,7 @@ class Reply:
 
 
 class Talk(ABC):
-    """Speak as one vendor does over one socket; its calls come one at a time, or under the socket's lock."""
+    """Speak as one vendor does over one socket, which calls what changes anything under a lock of its own."""
 
     @abstractmethod
     def read(self, frame: str) -> Ask:

@@ -155,6 +155,13 @@ def test_keys_come_in_any_case(exchange: AlphaPointSandbox, seat: Seat) -> None:
     assert answer == {"m": 1, "i": 7, "n": "CancelOrder"}
 
 
+@pytest.mark.parametrize("without", [{}, {"o": ""}, {"o": "null"}, {"o": None}, {"o": "{}"}])
+def test_a_call_may_come_without_a_payload(door: Seat, without: dict[str, object]) -> None:
+    """Public clients send a ping so; a number is echoed, 0 too, though the documents ask for another."""
+    door.send(m=0, i=0, n="Ping", **without)
+    assert door.receive() == {"m": 1, "i": 0, "n": "Ping", "o": '{"msg":"PONG"}'}
+
+
 @pytest.mark.parametrize(("shape", "kind"), [("reply", 1), ("error", 5)])
 def test_an_error_is_a_reply_or_a_frame_of_its_own_type(
     exchange: AlphaPointSandbox,
@@ -189,6 +196,7 @@ def test_an_unknown_call_is_an_error_frame(exchange: AlphaPointSandbox, door: Se
         json.dumps({"m": 0, "i": 2, "n": "CancelAllOrders", "o": json.dumps([ALL])}),
         json.dumps({"m": 1, "i": 2, "n": "CancelAllOrders", "o": json.dumps(ALL)}),
         json.dumps({"i": 2, "n": "CancelAllOrders", "o": json.dumps(ALL)}),
+        json.dumps({"m": 0, "i": 2, "n": "Ping", "o": {}}),
     ],
 )
 def test_a_frame_that_is_none_cancels_nothing(exchange: AlphaPointSandbox, seat: Seat, frame: str) -> None:
@@ -224,6 +232,38 @@ def test_events_follow_a_subscription(
         int(placed): "Canceled",
     }
     assert seat.call("Ping") == {"msg": "PONG"}
+
+
+@pytest.mark.parametrize("by", ["LogOut", "the exchange"])
+def test_events_end_with_their_session(exchange: AlphaPointSandbox, seat: Seat, by: str) -> None:
+    """Who has logged in again hears nothing of what happened meanwhile, until he subscribes again."""
+    assert seat.call("SubscribeAccountEvents", AccountId=7) == {"Subscribe": True}
+    if by == "LogOut":
+        assert seat.call("LogOut") == DONE
+    else:
+        exchange.expire_sessions()
+    rest(exchange)
+    assert seat.call("Ping") == {"msg": "PONG"}
+    assert seat.call("AuthenticateUser", **PASSWORD)["Authenticated"] is True
+    rest(exchange)
+    for _ in range(3):
+        assert seat.call("GetUserAccounts") == [7, 8]
+    seat.call("SubscribeAccountEvents", AccountId=7)
+    told = rest(exchange)
+    assert seat.event()[1]["OrderId"] == int(told)
+
+
+def test_events_come_to_a_busy_socket_too(exchange: AlphaPointSandbox, seat: Seat) -> None:
+    """Between two answers, however soon a client asks again."""
+    seat.call("SubscribeAccountEvents", AccountId=7)
+    rest(exchange)
+    for _ in range(100):
+        asked = seat.ask("Ping", {})
+        while (frame := seat.receive())["m"] == 1 and frame["i"] != asked:
+            pass
+        if frame["m"] == 3:
+            return
+    pytest.fail("no event came")
 
 
 def test_a_cancel_that_fails_later_is_an_event(exchange: AlphaPointSandbox, seat: Seat, clock: Clock) -> None:

@@ -130,11 +130,16 @@ def test_a_trouble_may_meet_one_transport_alone(
     broker: CrossTradeSandbox, client: Client, desk: Desk, order_id: str
 ) -> None:
     """A frame meets no call over HTTP; `over` keeps any trouble to its own side."""
-    broker.trouble = [Trouble(frame="{}", times=1), Trouble(over="http", status=500, times=1)]
-    assert client.cancel(order_id).status_code == 500
+    broker.trouble = [
+        Trouble(over="http", status=500, times=1),
+        Trouble(frame="{}", times=1),
+        Trouble(over="socket", status=503, times=1),
+    ]
     desk.ask("Cancel", account="Sim101", orderId=order_id)
     assert desk.receive() == {}
+    assert client.cancel(order_id).status_code == 500
     assert client.cancel(order_id).status_code == 200
+    assert desk.call("Cancel", account="Sim101", orderId=order_id) == {"error": "Service Unavailable"}
     for wrong in ({"over": "http", "frame": "{}"}, {"frame": "{}", "answer": "{}"}, {"over": "wire"}):
         answer = client.send("PUT", "/_sandbox/trouble", json=[wrong])
         assert answer.status_code == 400
@@ -183,8 +188,9 @@ def test_half_a_handshake_is_refused(broker: CrossTradeSandbox, header: str, sta
 def test_a_handshake_may_stay_unanswered(broker: CrossTradeSandbox) -> None:
     """The connection is accepted, nothing comes; who waits is let in when that is over."""
     broker.sockets.behaviour.mute_handshake = True
+    token = {"Authorization": f"Bearer {TOKEN}"}
     with pytest.raises(websocket.WebSocketTimeoutException):
-        websocket.create_connection(broker.ws_url, timeout=SILENCE_S)
+        websocket.create_connection(broker.ws_url, timeout=SILENCE_S, header=token)
     opened: list[Desk] = []
     thread = threading.Thread(target=lambda: opened.append(Desk(broker.ws_url)))
     thread.start()
@@ -192,7 +198,9 @@ def test_a_handshake_may_stay_unanswered(broker: CrossTradeSandbox) -> None:
     thread.join(PATIENCE)
     with opened[0] as desk:
         assert desk.call("CancelOrders", account="Sim101")["success"] is True
-    assert broker.sockets.opened == 1
+    # The first client's connection is over too, without having become a socket.
+    until(lambda: not any("process_request_thread" in each.name for each in threading.enumerate()))
+    assert (broker.sockets.opened, broker.sockets.refused) == (1, ())
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 4000, None])
