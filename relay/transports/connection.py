@@ -24,6 +24,7 @@ from wsproto.events import (
     BytesMessage,
     CloseConnection,
     Event,
+    Message,
     Ping,
     RejectConnection,
     Request,
@@ -71,7 +72,7 @@ class Connection:
     ) -> None:
         """Take who gets each message, in the order in which they come, and who is told of the end."""
         self.number = number
-        #: The monotonic moment at which anything came last.
+        #: The monotonic moment at which anything whole came last.
         self.last_heard = time.monotonic()
         #: Why it is over; empty while it is open.
         self.ended = ""
@@ -111,7 +112,7 @@ class Connection:
 
     @property
     def silent_s(self) -> float:
-        """Give the seconds since anything came."""
+        """Give the seconds since anything whole came."""
         return time.monotonic() - self.last_heard
 
     def send(self, text: str, *, until: float, before: Callable[[], None]) -> None:
@@ -240,9 +241,11 @@ class Connection:
         return events
 
     def _take(self, event: Event) -> None:
-        with self._heard:
-            self.last_heard = time.monotonic()
-            self._heard.notify_all()
+        # A piece of a message is no sign of life: what drips holds up all that stands behind it.
+        if not isinstance(event, Message) or event.message_finished:
+            with self._heard:
+                self.last_heard = time.monotonic()
+                self._heard.notify_all()
         if isinstance(event, (TextMessage, BytesMessage)):
             self._take_piece(event)
 
