@@ -55,10 +55,12 @@ class Desk:
         self.vendors.append(started := RawVendor(behave))
         return started
 
-    def to(self, vendor: SocketVendor | RawVendor, **how: Callable[[Order], None]) -> WebSocketTransport:
+    def to(
+        self, vendor: SocketVendor | RawVendor, tell: Callable[[Order], None] = lambda _: None
+    ) -> WebSocketTransport:
         """Give a transport to a vendor."""
         url = vendor.url.replace("http://", "ws://")
-        self.transports.append(made := transport_to(url, **how))
+        self.transports.append(made := transport_to(url, tell=tell))
         return made
 
     def close(self) -> None:

@@ -283,12 +283,16 @@ def _connected(host: str, port: int, until: float) -> socket.socket:
     except UnicodeError as strange:
         raise BrokenError("no name of a host") from strange
     failure = OSError("the name has no address")
-    for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
-        share_s = (until - time.monotonic()) / left
+    for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(max(0.001, (until - time.monotonic()) / left))
         try:
-            return socket.create_connection((address[0], port), timeout=max(0.001, share_s))
+            sock.connect(address)
         except OSError as refused:
+            sock.close()
             failure = refused
+        else:
+            return sock
     raise failure
 
 
