@@ -205,9 +205,10 @@ class Connection:
             while not self.ended:
                 if self._drained:
                     _await(self._sock, select.POLLIN, None)
-                self._read()
-            # Whoever found it broken by writing to it may have been faster than what had come before.
-            self._read()
+                with self._touching:
+                    events = self._receive()
+                for event in events:
+                    self._take(event)
         except BrokenError as failure:
             self.ended = self.ended or str(failure)
         except (OSError, ProtocolError) as failure:
@@ -221,12 +222,6 @@ class Connection:
             with self._heard:
                 self._heard.notify_all()
             self._on_end(self)
-
-    def _read(self) -> None:
-        with self._touching:
-            events = self._receive()
-        for event in events:
-            self._take(event)
 
     def _receive(self) -> list[Event]:
         """Read some of what is there, answer what the protocol wants answered, and give the rest."""
