@@ -37,8 +37,8 @@ from relay import log
 #: Seconds that a connection may take to open, its handshakes included: a broker that needs longer is down.
 OPEN_S = 2.0
 
-#: Characters of a message that are read at most; the longest list of orders is far below.
-MESSAGE_CHARACTERS = 8 * 1024 * 1024
+#: Bytes of a message that are read at most; the longest list of orders is far below.
+MESSAGE_BYTES = 8 * 1024 * 1024
 
 #: Seconds for which a closing connection is written to: its other side may have gone.
 _CLOSE_S = 0.2
@@ -46,9 +46,8 @@ _CLOSE_S = 0.2
 #: `SO_LINGER`: on, for no second, so that the end of the socket is a reset.
 _CUT_OFF = struct.pack("ii", 1, 0)
 
-#: Bytes that are read at a time, and how often in a row: a flood must not keep others from writing.
+#: Bytes that are read at a time: a flood must neither fill the memory nor keep others from writing.
 _READ_BYTES = 65_536
-_READS_AT_ONCE = 64
 
 
 class HandshakeRefusedError(OSError):
@@ -81,8 +80,12 @@ class Connection:
         self._sock: socket.socket
         self._wire = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
         self._touching = threading.Lock()
+        #: Held for a moment by whoever shuts the socket or closes it: its number may be another's after that.
+        self._ending = threading.Lock()
+        #: Whether all that has come was read: a TLS socket may hold more than can be waited for.
+        self._drained = False
         self._heard = threading.Condition()
-        self._pieces: list[str] = []
+        self._pieces: list[bytes] = []
         self._length = 0
         self._thread = threading.Thread(target=self._listen, name=f"websocket {number}", daemon=True)
 
@@ -93,13 +96,14 @@ class Connection:
         """
         parts = urlsplit(url)
         secure = parts.scheme == "wss"
-        address = parts.hostname or "", parts.port or (443 if secure else 80)
-        self._sock = socket.create_connection(address, timeout=max(0.001, until - time.monotonic()))
+        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+        self._sock = _connected(host, port, until)
         try:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sock.settimeout(0)
             if secure:
-                self._sock = _encrypted(self._sock, address[0], until)
+                self._sock = _encrypting(self._sock, host)
+                _encrypt(self._sock, until)
             self._shake_hands(parts.netloc, parts.path or "/", headers, until)
             self._thread.start()
         except (ProtocolError, RuntimeError) as failure:
@@ -145,10 +149,9 @@ class Connection:
         Cut off, not closed: what the other side has not read it shall not act on later.
         """
         self.ended = self.ended or why
-        with contextlib.suppress(OSError):
+        with self._ending, contextlib.suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT_OFF)
-        # Not by a TLS socket's own method, which takes the encryption off first.
-        with contextlib.suppress(OSError):
+            # Not by a TLS socket's own method, which takes the encryption off first.
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -164,7 +167,8 @@ class Connection:
         self._write(self._wire.send(Request(host=host, target=target, extra_headers=extra)), until)
         accepted = False
         while not accepted:
-            _await(self._sock, select.POLLIN, until)
+            if self._drained:
+                _await(self._sock, select.POLLIN, until)
             for event in self._receive():
                 if isinstance(event, RejectConnection):
                     raise HandshakeRefusedError(event.status_code, event.headers)
@@ -203,42 +207,52 @@ class Connection:
         """Read until it is over, in the thread of its own."""
         try:
             while not self.ended:
-                if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+                if self._drained:
                     _await(self._sock, select.POLLIN, None)
                 with self._touching:
                     events = self._receive()
                 for event in events:
                     self._take(event)
+        except BrokenError as failure:
+            self.ended = self.ended or str(failure)
         except (OSError, ProtocolError) as failure:
             self.ended = self.ended or type(failure).__name__
         except Exception:  # noqa: BLE001 - whoever waits has to be told of the end, whatever it was
             log.say_unforeseen({"where": "websocket"})
         finally:
             self.ended = self.ended or "it could not be read"
-            with self._touching:
+            with self._touching, self._ending:
                 self._sock.close()
             with self._heard:
                 self._heard.notify_all()
             self._on_end(self)
 
     def _receive(self) -> list[Event]:
-        """Read what is there, answer what the protocol wants answered, and give the rest."""
-        for _ in range(_READS_AT_ONCE):
-            try:
-                data = self._sock.recv(_READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                break
-            if not data:
-                self.ended = self.ended or "the other side closed it"
-                break
-            self._wire.receive_data(data)
+        """Read some of what is there, answer what the protocol wants answered, and give the rest."""
+        try:
+            data = self._sock.recv(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self._drained = True
+            return []
+        self._drained = False
+        if not data:
+            self.ended = self.ended or "the other side closed it"
+            return []
+        self._wire.receive_data(data)
         events = list(self._wire.events())
         for event in events:
             if isinstance(event, CloseConnection):
                 self.ended = self.ended or f"the other side closed it ({event.code})"
             if isinstance(event, (Ping, CloseConnection)):
-                self._write(self._wire.send(event.response()), time.monotonic() + _CLOSE_S)
+                self._respond(event)
         return events
+
+    def _respond(self, event: Ping | CloseConnection) -> None:
+        try:
+            self._write(self._wire.send(event.response()), time.monotonic() + _CLOSE_S)
+        except (OSError, LocalProtocolError) as failure:
+            # What came along with it, such as an answer, is good all the same.
+            self.ended = self.ended or type(failure).__name__
 
     def _take(self, event: Event) -> None:
         # A piece of a message is no sign of life: what drips holds up all that stands behind it.
@@ -250,29 +264,54 @@ class Connection:
             self._take_piece(event)
 
     def _take_piece(self, event: TextMessage | BytesMessage) -> None:
-        piece = event.data if isinstance(event.data, str) else bytes(event.data).decode("utf-8", "replace")
-        self._length += len(piece)
-        if self._length > MESSAGE_CHARACTERS:
+        piece = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
+        # Pieces with nothing in them take room, too.
+        self._length += max(1, len(piece))
+        if self._length > MESSAGE_BYTES:
             raise BrokenError("a message is longer than any list of orders")
         self._pieces.append(piece)
         if event.message_finished:
-            text = "".join(self._pieces)
+            # Put together first: a letter may be cut in two.
+            text = b"".join(self._pieces).decode("utf-8", "replace")
             self._pieces, self._length = [], 0
             self._hear(text)
 
 
-def _encrypted(sock: socket.socket, host: str, until: float) -> ssl.SSLSocket:
-    """Encrypt a connection to whom those authorities vouch for that vouch for HTTP's."""
-    encrypted = _trusting().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+def _connected(host: str, port: int, until: float) -> socket.socket:
+    """Connect to the first of a name's addresses that answers; all of them share the time."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as strange:
+        raise BrokenError("no name of a host") from strange
+    failure = OSError("the name has no address")
+    for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(max(0.001, (until - time.monotonic()) / left))
+        try:
+            sock.connect(address)
+        except OSError as refused:
+            sock.close()
+            failure = refused
+        else:
+            return sock
+    raise failure
+
+
+def _encrypting(sock: socket.socket, host: str) -> ssl.SSLSocket:
+    """Give a socket that encrypts, to whom those authorities vouch for that vouch for HTTP's."""
+    return _trusting().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+
+
+def _encrypt(sock: ssl.SSLSocket, until: float) -> None:
     while True:
         try:
-            encrypted.do_handshake()
+            sock.do_handshake()
         except ssl.SSLWantReadError:
-            _await(encrypted, select.POLLIN, until)
+            _await(sock, select.POLLIN, until)
         except ssl.SSLWantWriteError:
-            _await(encrypted, select.POLLOUT, until)
+            _await(sock, select.POLLOUT, until)
         else:
-            return encrypted
+            return
 
 
 @functools.cache

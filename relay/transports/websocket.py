@@ -6,6 +6,7 @@ Answers are matched to their calls by a number. A frame that may have left and w
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -100,7 +101,9 @@ class WebSocketTransport:
         number = self._entered(waiting)
         try:
             connection.send(self._frames.write(number, call.frame), until=until, before=waiting.leave)
-            self._subscribe(connection, call.frame, until)
+            # Where the socket broke meanwhile the answer may be here all the same.
+            with contextlib.suppress(OSError):
+                self._subscribe(connection, call.frame, until)
             self._wait(waiting, until)
         except OSError as failure:
             raise self._what_happened(waiting, within_s) from failure

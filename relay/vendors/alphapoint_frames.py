@@ -39,7 +39,7 @@ class AlphaPointFrames(Frames):
         if number is None or kind not in {_REPLY, _ERROR}:
             return Heard()
         body = payload if isinstance(payload, str) else json.dumps(payload)
-        return Heard(number, Answer(200, body.encode()) if kind == _REPLY else _error(body))
+        return Heard(number, _answer(200, body) if kind == _REPLY else _error(body))
 
     def subscription(self, frame: Frame) -> Frame | None:
         """Have the events of the account told that a call is about; sent as a request, as clients do [3P]."""
@@ -50,11 +50,19 @@ class AlphaPointFrames(Frames):
 
 
 def _error(body: str) -> Answer:
-    """Give an error's answer: the standard object, or a text; which is not documented [U]."""
-    said = folded(_json(body))
-    if said is None or "errorcode" not in said:
-        body = json.dumps({"errormsg": body})
-    return Answer(500, body.encode())
+    """Give an error's answer: an object as in a reply, or a text; which is not documented [U].
+
+    What a number says, or a log-in's no, is as definite as in a reply. All else is the server's trouble.
+    """
+    said = folded(_json(body)) or {}
+    if whole(said.get("errorcode")) or said.get("authenticated") is False:
+        return _answer(200, body)
+    return _answer(500, body if "errormsg" in said else json.dumps({"errormsg": body}))
+
+
+def _answer(status: int, body: str) -> Answer:
+    # JSON can write half a letter, which no encoding holds.
+    return Answer(status, body.encode("utf-8", "replace"))
 
 
 def _told(name: object, payload: object) -> Heard:

@@ -198,7 +198,9 @@ def _read(answer: Answer) -> Mapping[str, Any]:
     if not 200 <= answer.status < 300:
         # A redirect is never followed with a credential; the documents have it for wrong addresses.
         raise Refused(f"CrossTrade answered {answer.status}, a redirect: CROSSTRADE_URL is probably wrong")
-    return _succeeded(answer, body)
+    if body is not None and body.get("success") is False:
+        _refuse(answer, body)
+    return _proven(body)
 
 
 def _read_frame(answer: Answer, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -207,22 +209,19 @@ def _read_frame(answer: Answer, body: Mapping[str, Any] | None) -> Mapping[str, 
     Only words that are documented for a refusal refuse. Any other error may be what 408 is over HTTP, an
     add-on that is not connected or did not answer, and proves nothing.
     """
-    said = str((body or {}).get("error", "")).lower()
-    if body is not None and body.get("success") is not True:
-        if "rate limit" in said:
-            raise Throttled("CrossTrade: rate limit exceeded", _wait_ms(answer, body))
-        if said and not said.startswith(_REFUSALS) and _GONE not in said:
-            raise Unknown(f"CrossTrade answered with an error{_words(body)}")
-        if said:
-            _refuse(answer, body)
-    return _succeeded(answer, body)
+    said = str((body or {}).get("error") or "").lower()
+    if body is None or body.get("success") is True or not said:
+        return _proven(body)
+    if "rate limit" in said:
+        raise Throttled("CrossTrade: rate limit exceeded", _wait_ms(answer, body))
+    if said.startswith(_REFUSALS) or _GONE in said:
+        _refuse(answer, body)
+    raise Unknown(f"CrossTrade answered with an error{_words(body)}")
 
 
-def _succeeded(answer: Answer, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _proven(body: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if body is None:
         raise Unreadable("CrossTrade's answer cannot be read")
-    if body.get("success") is False:
-        _refuse(answer, body)
     if body.get("success") is not True:
         raise Unreadable('CrossTrade\'s answer lacks "success": true')
     return body

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from relay.reading import whole
 from relay.vendor import Answer, Frame, Frames, Heard
 
 
@@ -29,15 +30,15 @@ class CrossTradeFrames(Frames):
             message = json.loads(text)
         except (ValueError, RecursionError):
             return Heard()
-        number = message.get("id") if isinstance(message, dict) else None
-        if not isinstance(number, (str, int)) or not str(number).isdecimal():
+        number = whole(message.get("id")) if isinstance(message, dict) else None
+        if number is None:
             return Heard()
         body = (
             message["data"]
             if "data" in message
             else {each: message[each] for each in message if each != "id"}
         )
-        return Heard(int(number), Answer(0, json.dumps(body).encode()))
+        return Heard(number, Answer(0, json.dumps(body).encode()))
 
     def subscription(self, frame: Frame) -> Frame | None:  # noqa: ARG002 - the same for all
         """Give none."""
