@@ -99,7 +99,7 @@ class AlphaPointTalk(Talk):
         except LoginFailedError as failure:
             return self._reply(ask, self._access.refused(str(failure)))
         except NoSessionError:
-            return self._refuse(ask, standard(20, MESSAGES[20], None))
+            return self._refuse(ask, standard(20, MESSAGES[20], None), self._behaviour.session_ended)
 
     def wrap(self, ask: Ask, answer: Answer) -> Reply:
         """Put a body into a frame: an error object as the vendor would, an error's free text as type 5."""
@@ -177,8 +177,8 @@ class AlphaPointTalk(Talk):
     def _reply(self, ask: Ask, value: object) -> Reply:
         return Reply(self._frame(REPLY, ask, self._written(value)))
 
-    def _refuse(self, ask: Ask, value: dict[str, object]) -> Reply:
-        return Reply(self._frame(self._error_kind, ask, self._written(value)))
+    def _refuse(self, ask: Ask, value: dict[str, object], status: int = 200) -> Reply:
+        return Reply(self._frame(self._error_kind, ask, self._written(value)), status)
 
     @property
     def _error_kind(self) -> int:
