@@ -41,18 +41,16 @@ def on_starting(server: Arbiter) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Start what answers requests, then the worker's thread: one dyno does all of it."""
+    """Start what answers requests, then the relay's own threads: one dyno does all of it."""
     # gunicorn starts them one by one as requests come, and a process that cannot start one more dies with all
     # that it has in hand.
     worker.tpool.shutdown(wait=False)
     worker.tpool = filled(worker.cfg.threads, "request")
-    worker.wsgi.extensions["relay"].worker.start()
-    worker.wsgi.extensions["relay"].heartbeat.start()
+    worker.wsgi.extensions["relay"].start()
 
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:
     """Let what runs come to the end of its visit; what is due later is someone else's."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
-        application.extensions["relay"].heartbeat.stop()
-        application.extensions["relay"].worker.stop()
+        application.extensions["relay"].stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, VendorError
 from relay.messenger import try_out
 from relay.service import Message, Service
-from relay.settings import AlphaPointSettings, Settings
-from relay.vendor import Answer, Call, held
+from relay.settings import AlphaPointSettings, Settings, SocketSettings
+from relay.vendor import Answer, Call, LoggedIn, held
 
 #: Seconds that a vendor may take to list its accounts.
 ANSWER_WITHIN = 10.0
@@ -41,7 +41,8 @@ def settings_on(settings: Settings) -> Iterator[str]:
     )
     if settings.crosstrade:
         vendor = settings.crosstrade
-        yield f"CrossTrade: {vendor.url}, {vendor.burst} calls at once, then {vendor.per_second} a second"
+        limit = f"{vendor.burst} calls at once, then {vendor.per_second} a second"
+        yield f"CrossTrade: {vendor.url}{_socket(vendor.socket)}, {limit}"
     if settings.alphapoint:
         yield _alphapoint(settings.alphapoint)
     if settings.autoshares:
@@ -144,24 +145,31 @@ def _connections(relay: Relay) -> Iterator[Finding]:
 def _alphapoint(settings: AlphaPointSettings) -> str:
     who = f"user {settings.user_id} by API key" if settings.api_key else f"{settings.username} by password"
     how = "in one call, as up to version 3.2" if settings.bulk else "order by order"
-    return f"AlphaPoint: {settings.url}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+    where = f"{settings.url}{_socket(settings.socket)}"
+    return f"AlphaPoint: {where}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
+
+
+def _socket(settings: SocketSettings | None) -> str:
+    if settings is None:
+        return ""
+    return f" and {settings.url}, open {'always' if settings.always_open else 'from the first call on'}"
 
 
 def _vendor(relay: Relay, line: Line) -> Finding:
     """Ask for the accounts, outside the rate budget; a log-in waits its turn, as everybody's does."""
 
     def carry(call: Call) -> Answer:
-        return carried(call, {})
+        return carried(call, None)
 
-    def carried(call: Call, session: Mapping[str, str]) -> Answer:
+    def carried(call: Call, session: LoggedIn | None) -> Answer:
         # A turn to log in lasts a lease: one that takes longer is somebody else's turn, too.
         within_s = ANSWER_WITHIN if session else min(ANSWER_WITHIN, relay.ledger.lease_s * CALL_SHARE)
         return line.transport.carry(call, session=session, within_s=within_s, clearance=_cleared)
 
     try:
         session = line.session.get(carry)
-        headers = session.headers if session else {}
-        accounts = held(line.vendor.accounts(), lambda call: carried(call, headers))
+        accounts = held(line.vendor.accounts(), lambda call: carried(call, session))
+        line.transport.ready(session=session, within_s=ANSWER_WITHIN)
     except VendorError as failure:
         return Finding(f"{line.vendor.name}: {relay.scrubber.scrub(failure.words)}", good=False)
     except NotReady:

@@ -181,7 +181,8 @@ The stand-in brokers serve. What went to standard output points a relay at them.
 {books}
 
 Beside each book are switches: /_sandbox/behaviour for how the broker is, /_sandbox/trouble for what goes
-wrong. GET shows them, PUT sets them, and an empty list ends all trouble. One read that fails:
+wrong, and, but for Autoshares, /_sandbox/sockets for how its WebSockets are. GET shows them, PUT sets them,
+and an empty list ends all trouble. One read that fails:
 
   curl -X PUT -d '[{{"on": "read", "times": 1, "status": 500}}]' {trouble}
 
@@ -193,7 +194,8 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     settings = Settings.read(environ)
-    worker = compose(settings).worker
+    relay = compose(settings)
+    worker = relay.worker
     for warning in settings.warnings:
         log.say("settings_warning", {"warning": warning}, logging.WARNING)
 
@@ -205,8 +207,9 @@ def _worker(_given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _hand_over()
 
     threading.Thread(target=interrupt_when_told, name="signals", daemon=True).start()
+    relay.keep_open.start()
     worker.run()
-    worker.stop()
+    relay.stop()
     return 0
 
 

@@ -13,18 +13,31 @@ from relay.breaker import Breaker
 from relay.budget import Budget, Rate, Window
 from relay.converse import Line
 from relay.heartbeat import Heartbeat
+from relay.keep_open import KeepOpen
 from relay.lane import Lanes
 from relay.ledger import Ledger
 from relay.messenger import Messenger
+from relay.news import News
 from relay.outages import Outages
 from relay.outbox import Outbox
 from relay.session import Session
-from relay.settings import AlphaPointSettings, AutosharesSettings, CrossTradeSettings, Scrubber, Settings
+from relay.settings import (
+    AlphaPointSettings,
+    AutosharesSettings,
+    CrossTradeSettings,
+    Scrubber,
+    Settings,
+    SocketSettings,
+)
+from relay.transport import Transport
 from relay.transports.http import HttpTransport
-from relay.vendor import Vendor
+from relay.transports.websocket import WebSocketTransport
+from relay.vendor import Frames, Vendor
 from relay.vendors.alphapoint import AlphaPoint, ApiKey, Password
+from relay.vendors.alphapoint_frames import AlphaPointFrames
 from relay.vendors.autoshares import Autoshares
 from relay.vendors.crosstrade import CrossTrade
+from relay.vendors.crosstrade_frames import CrossTradeFrames
 from relay.worker import Worker
 
 #: Log-ins of one credential: two below what Autoshares allows, and enough for any server that is well.
@@ -38,7 +51,7 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """All that a web process or a worker is made of. Nothing is started, no socket is open."""
+    """All that a web process or a worker is made of. Until `start` no thread runs and no socket is open."""
 
     settings: Settings
     scrubber: Scrubber
@@ -48,6 +61,21 @@ class Relay:
     worker: Worker
     outbox: Outbox
     heartbeat: Heartbeat
+    keep_open: KeepOpen
+
+    def start(self) -> None:
+        """Start the threads of a process that takes alerts; what is due is worked on, too."""
+        self.worker.start()
+        self.heartbeat.start()
+        self.keep_open.start()
+
+    def stop(self) -> None:
+        """Let what runs come to the end of its visit, and leave no thread and no connection behind."""
+        self.heartbeat.stop()
+        self.worker.stop()
+        self.keep_open.stop()
+        for line in self.lines.values():
+            line.transport.close()
 
 
 def compose(settings: Settings) -> Relay:
@@ -73,7 +101,14 @@ def compose(settings: Settings) -> Relay:
         Messenger(outbox, settings.notify, scrubber, settings.url),
         Outages(outbox, [line.breaker for line in lines.values()], scrubber),
     )
-    return Relay(settings, scrubber, ledger, lines, lanes, worker, outbox, Heartbeat(outbox))
+    always = {
+        "crosstrade": settings.crosstrade and settings.crosstrade.socket,
+        "alphapoint": settings.alphapoint and settings.alphapoint.socket,
+    }
+    open_lines = [lines[name] for name, way in always.items() if way and way.always_open]
+    keep_open = KeepOpen(open_lines, ledger, scrubber)
+    heartbeat = Heartbeat(outbox)
+    return Relay(settings, scrubber, ledger, lines, lanes, worker, outbox, heartbeat, keep_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +119,23 @@ class _Way:
     url: str
     headers: Mapping[str, str]
     budget: Budget
+    socket: SocketSettings | None = None
+    frames: Frames | None = None
 
 
 def _line(way: _Way, ledger: Ledger, scrubber: Scrubber) -> Line:
-    alarm = Alarm()
+    alarm, news = Alarm(), News()
+    transport: Transport = HttpTransport(way.url, way.headers, alarm)
+    if way.socket and way.frames:
+        transport = WebSocketTransport(way.socket.url, way.headers, way.frames, transport, news.tell)
     return Line(
         way.vendor,
-        HttpTransport(way.url, way.headers, alarm),
+        transport,
         way.budget,
         Session(way.vendor, way.budget.credential, ledger, scrubber),
         alarm,
         Breaker(way.vendor.name),
+        news=news,
     )
 
 
@@ -105,6 +146,8 @@ def _crosstrade(settings: CrossTradeSettings) -> _Way:
         settings.url,
         {"Authorization": f"Bearer {token}"},
         Budget(_hashed("crosstrade", token), {"": Rate(settings.burst, settings.per_second)}),
+        settings.socket,
+        CrossTradeFrames(),
     )
 
 
@@ -122,6 +165,8 @@ def _alphapoint(settings: AlphaPointSettings) -> _Way:
         settings.url,
         {},
         Budget(_hashed("alphapoint", f"{settings.url} {known_by}"), {"log-ins": _LOG_INS}),
+        settings.socket,
+        AlphaPointFrames(),
     )
 
 

@@ -9,21 +9,31 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from relay import log
 from relay.alarm import Alarm
 from relay.breaker import Breaker
 from relay.budget import Budget
-from relay.errors import LeaseEnded, NotSent, Refused, RelayError, Throttled, Unknown, VendorError
+from relay.errors import (
+    LeaseEnded,
+    NotSent,
+    Refused,
+    RelayError,
+    SessionLost,
+    Throttled,
+    Unknown,
+    VendorError,
+)
 from relay.ledger import Held, Ledger
-from relay.session import LoggedIn, Session
+from relay.news import News
+from relay.session import Session
 from relay.settings import Scrubber
 from relay.shared_lists import SharedLists
 from relay.transport import Transport
-from relay.vendor import Answer, Call, Clearance, Order, Vendor, held
+from relay.vendor import Answer, Call, Clearance, LoggedIn, Order, Vendor, held
 
 T = TypeVar("T")
 
@@ -35,9 +45,6 @@ WORDS_CHARACTERS = 500
 
 #: Seconds of lease kept back for the settle after a call.
 _SETTLE_S = 0.2
-
-#: The headers of a call that is of no session.
-_NO_SESSION: Mapping[str, str] = {}
 
 
 class KeptAnswers:
@@ -73,6 +80,7 @@ class Line:
     breaker: Breaker
     lists: SharedLists = field(default_factory=SharedLists)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
+    news: News = field(default_factory=News)
 
 
 class Conversations:
@@ -150,6 +158,13 @@ class Conversations:
             failure.words = self._scrubber.scrub(failure.words)[:WORDS_CHARACTERS]
             raise
 
+    def told(self, key: tuple[str | int, str | int]) -> Order | None:
+        """Give an order as the vendor told by itself that it ended; None where it told nothing."""
+        order = self._line.news.of(key)
+        if order is not None:
+            self._held.note("told", vendor=self._line.vendor.name, order_id=key[1], state=order.state_words)
+        return order
+
     def list_working(
         self, vendor: Vendor, account: str | int, *, urgent: bool, patience_s: float = 0.0
     ) -> tuple[Order, ...]:
@@ -170,11 +185,17 @@ class Conversations:
 
         def carry(session: LoggedIn | None) -> Answer:
             self._spend(call, urgent=urgent, patience_s=patience_s)
-            return self._scrubbed(self._carry(call, session.headers if session else _NO_SESSION, clearance))
+            return self._scrubbed(self._carry(call, session, clearance))
 
         vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
-        answer = carry(session)
+        if session is not None and not self._line.transport.holds(session):
+            session = self._session(session, urgent=urgent)
+        try:
+            answer = carry(session)
+        except SessionLost:
+            session = self._session(session, urgent=urgent)
+            answer = carry(session)
         if session is None or not vendor.session_ended(answer):
             return answer
         # Vendors answer the same to a call that the user may not make: where that was so a while ago, it is
@@ -202,7 +223,7 @@ class Conversations:
         def carry(call: Call) -> Answer:
             nonlocal ended
             self._spend(call, urgent=True, patience_s=0.0)
-            answer = self._scrubbed(self._carry(call, session.headers, None))
+            answer = self._scrubbed(self._carry(call, session, None))
             ended = self._line.vendor.session_ended(answer)
             return answer
 
@@ -217,7 +238,7 @@ class Conversations:
     def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
         def carry(call: Call) -> Answer:
             self._spend(call, urgent=urgent, patience_s=0.0)
-            return self._carry(call, _NO_SESSION, None)
+            return self._carry(call, None, None)
 
         session = self._line.session
         if ended is not None:
@@ -227,7 +248,7 @@ class Conversations:
             self._held.keep(session.waits_s + _SETTLE_S)
         return session.get(carry)
 
-    def _carry(self, call: Call, session: Mapping[str, str], clearance: Clearance | None) -> Answer:
+    def _carry(self, call: Call, session: LoggedIn | None, clearance: Clearance | None) -> Answer:
         connected = False
 
         def cleared() -> None:
@@ -250,8 +271,11 @@ class Conversations:
             status, words = answer.status, "answered"
             self._line.breaker.answered()
         except RelayError as failure:
-            words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
-            if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not connected):
+            kinds = {NotSent: "not sent", Unknown: "unknown"}
+            words = next((said for kind, said in kinds.items() if isinstance(failure, kind)), "stopped")
+            if isinstance(failure, Unknown) or (
+                isinstance(failure, NotSent) and failure.tried and not connected
+            ):
                 self._line.breaker.failed(failure.words)
             raise
         finally:
@@ -261,7 +285,7 @@ class Conversations:
 
     def _scrubbed(self, answer: Answer) -> Answer:
         headers = {name: self._scrubber.scrub(value) for name, value in answer.headers.items()}
-        return Answer(answer.status, self._scrubber.scrub_bytes(answer.body), headers)
+        return replace(answer, body=self._scrubber.scrub_bytes(answer.body), headers=headers)
 
     def _spend(self, call: Call, *, urgent: bool, patience_s: float) -> None:
         """Take the call from its budget; raise `NotSent` where that is empty for longer than the patience."""
@@ -276,10 +300,18 @@ class Conversations:
             time.sleep(pause_s)
 
     def _note(self, call: Call, status: int | None, words: str, ms: float) -> None:
-        facts = {"method": call.method, "path": call.path, "status": status, "outcome": words, "ms": ms}
+        shown = self._line.transport.shown(call)
+        # A frame has no status, and no path but its function's name.
+        path = call.frame.name if call.frame and "frame" in shown else call.path
+        facts = {
+            "method": shown["method"],
+            "path": path,
+            "status": status or None,
+            "outcome": words,
+            "ms": ms,
+        }
         record = self._held.record
-        url = self._line.transport.shown(call)["url"]
-        self._held.note("call", vendor=self._line.vendor.name, url=url, **facts)
+        self._held.note("call", vendor=self._line.vendor.name, url=shown["url"], **facts)
         log.say(
             "vendor_call",
             {

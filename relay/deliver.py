@@ -73,7 +73,14 @@ class Delivery:
         #: The cancel with the vendor's own id for its instrument, once that is known.
         self._meant = cancel
         self._accounts: tuple[str | int, ...] | None = None if cancel.account is None else (cancel.account,)
-        self._prover = Prover(progress, self._vendor, talk, named=cancel.scope is Scope.ORDER)
+        # News do not say of which order management system they are: they are of the usual one.
+        self._prover = Prover(
+            progress,
+            self._vendor,
+            talk,
+            named=cancel.scope is Scope.ORDER,
+            by_news=cancel.oms_id is None,
+        )
         self._read_back = False
         self._tried = False
 

@@ -22,6 +22,7 @@ RelayError
 │   │   └── Gone            answered: no such order, or it is over (proves nothing by itself)
 │   ├── Throttled           answered: later
 │   ├── NotSent             no byte of the request can have left
+│   │   └── SessionLost     the connection that the session lived in is gone: log in, and send it then
 │   └── Unknown             the request may have arrived; nobody knows what became of it
 │       └── Unreadable      an answer came, in a shape that proves nothing
 └── LeaseEnded              another process may hold the record by now: write nothing
@@ -182,6 +183,13 @@ class NotSent(VendorError):
         super().__init__(words)
         self.tried = tried
         self.wait_ms = wait_ms
+
+
+class SessionLost(NotSent):
+    """The connection that the session lived in is gone; another log-in opens the next."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection that the session lived in is gone", tried=False)
 
 
 class Unknown(VendorError):

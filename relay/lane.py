@@ -18,7 +18,7 @@ from relay.converse import Conversations, Line
 from relay.deliver import Delivery
 from relay.errors import LeaseEnded, NotReady
 from relay.ledger import Held, Ledger
-from relay.outcome import Status
+from relay.outcome import Outcome, Status
 from relay.record import Record
 from relay.room import LANE
 from relay.settings import Scrubber
@@ -164,9 +164,25 @@ class Lanes:
             return
         while (due_ms := held.record.due_ms) is not None:
             wait_s = max(0.0, (due_ms - held.now_ms()) / 1000)
-            if time.monotonic() + wait_s >= until or self._stopping.wait(wait_s):
+            if time.monotonic() + wait_s >= until:
                 return
+            if self._stopping.is_set():
+                return
+            self._wait(held, wait_s)
             self._each_due(held, Delivery.again)
+
+    def _wait(self, held: Held, seconds: float) -> None:
+        """Wait so long, or until the vendor told by itself that all orders which are asked for are over."""
+        open_cancels = [each for each in held.record.cancels if not each[1].status.ended]
+        asked = [
+            order.key
+            for _, progress in open_cancels
+            for order in progress.orders
+            if order.outcome is Outcome.REQUESTED
+        ]
+        if self._lines[held.record.cancels[0][0].vendor].news.wait(seconds, asked):
+            for _, progress in open_cancels:
+                progress.due_ms = held.now_ms()
 
     def _each_due(self, held: Held, visit: Callable[[Delivery], None]) -> None:
         """Visit every cancel whose time has come, side by side where there are several."""

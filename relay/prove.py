@@ -22,12 +22,18 @@ _SIDE_BY_SIDE = 8
 class Prover:
     """The orders of one cancel, asked for and looked at one by one."""
 
-    def __init__(self, progress: Progress, vendor: Vendor, talk: Conversations, *, named: bool) -> None:
-        """Take what is known so far; `named`: the alert itself names the order."""
+    def __init__(
+        self, progress: Progress, vendor: Vendor, talk: Conversations, *, named: bool, by_news: bool
+    ) -> None:
+        """Take what is known so far; `named`: the alert itself names the order.
+
+        `by_news`: what the vendor tells by itself is about these very orders.
+        """
         self._progress = progress
         self._vendor = vendor
         self._talk = talk
         self._named = named
+        self._by_news = by_news
         self.asked = False
 
     def look_and_ask(self, shown: Mapping[tuple[str | int, str | int], Order]) -> None:
@@ -73,6 +79,9 @@ class Prover:
             order.outcome, order.reason = Outcome.REQUESTED, None
 
     def _see(self, order: OrderOutcome, shown: Order | None) -> None:
+        told = self._talk.told(order.key) if self._by_news else None
+        if told is not None and self._over(order, told):
+            return
         if shown is None:
             try:
                 shown = self._hold(self._vendor.look(order.account, order.order_id), urgent=False)

@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from relay import log
 from relay.errors import CredentialRefused, LogInRefused, NotReady, NotSent, Refused, Throttled, VendorError
@@ -21,7 +20,7 @@ from relay.notice import Kind
 from relay.notify import log_in_words
 from relay.outbox import Outbox
 from relay.settings import Scrubber
-from relay.vendor import Answer, Call, Vendor, held
+from relay.vendor import Answer, Call, LoggedIn, Vendor, held
 
 #: Seconds to wait for another thread's log-in, and for another process's: most take a tenth of that.
 _PATIENCE_S = 1.0
@@ -46,14 +45,6 @@ _NAMES = frozenset({"username", "userid"})
 
 #: Carries one call of a log-in, its answer unscrubbed: it holds the session that is asked for.
 Carry = Callable[[Call], Answer]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoggedIn:
-    """An open session: the headers that make a call one of it, and the number of its log-in."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    number: int
 
 
 class Session:
@@ -120,8 +111,18 @@ class Session:
         if conversation is None:
             return None
         self._take_turn()
+        connection = 0
+
+        def learn_and_carry(call: Call) -> Answer:
+            # A signature is as good as a password: known as a secret before it leaves.
+            nonlocal connection
+            self._scrubber.learn(_secrets(call.headers))
+            answer = carry(call)
+            connection = answer.connection
+            return answer
+
         try:
-            headers = held(conversation, self._learning(carry))
+            headers = held(conversation, learn_and_carry)
         except CredentialRefused as refused:
             refused.words = self._scrubber.scrub(refused.words)
             wait_ms = self._ledger.end_log_in(self._credential, "refused")
@@ -148,7 +149,7 @@ class Session:
         self._scrubber.learn(_secrets(headers), of=self._credential)
         number = self._ledger.end_log_in(self._credential, "done")
         log.say("logged_in", {"vendor": self._vendor.name})
-        return LoggedIn(headers, number)
+        return LoggedIn(headers, number, connection)
 
     def _tell(self, words: str, wait_ms: int) -> None:
         """Have the trader told of a refusal; where Redis is away by now, what came of the alert will be."""
@@ -173,15 +174,6 @@ class Session:
                 words = f"another log-in at {self._vendor.name} is under way, or has just failed"
                 raise NotSent(words, tried=False, wait_ms=min(turn.wait_ms, _AGAIN_MS))
             time.sleep(_LOOK_EVERY_S)
-
-    def _learning(self, carry: Carry) -> Carry:
-        """Have the credentials known as secrets before they leave: a signature is as good as a password."""
-
-        def learn_and_carry(call: Call) -> Answer:
-            self._scrubber.learn(_secrets(call.headers))
-            return carry(call)
-
-        return learn_and_carry
 
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:

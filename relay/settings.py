@@ -37,8 +37,6 @@ _NOT_YET = {
 
 #: Settings that this version takes without acting on them: a warning at start says so.
 _WITHOUT_EFFECT = {
-    "CROSSTRADE_WS_URL": "this version speaks HTTP alone",
-    "ALPHAPOINT_WS_URL": "this version speaks HTTP alone",
     "RELAY_ADMIN_PASSWORD": "this version has no pages yet",
 }
 
@@ -73,6 +71,14 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """A vendor's WebSocket: where it is, and whether it is open before anybody needs it."""
+
+    url: str
+    always_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CrossTradeSettings:
     """How CrossTrade is reached."""
 
@@ -83,6 +89,8 @@ class CrossTradeSettings:
     timezone: str
     #: Whether the operator named the zone himself.
     timezone_is_sure: bool
+    #: None: over HTTP alone.
+    socket: SocketSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,8 @@ class AlphaPointSettings:
     oms_id: int
     #: Whether CancelAllOrders reads an instrument and a user: the server is of version 3.2 or before.
     bulk: bool
+    #: None: over HTTP alone.
+    socket: SocketSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +169,6 @@ class Settings:
             mistakes += [f"{name} {said[0]}" for name, said in sorted(failure.messages_dict.items())]
             values = failure.valid_data if isinstance(failure.valid_data, dict) else {}
         mistakes += [f"{name}: {why}" for name, why in _NOT_YET.items() if name in given]
-        mistakes += [
-            f"{name}: websocket is not supported by this version: write http"
-            for name in ("CROSSTRADE_TRANSPORT", "ALPHAPOINT_TRANSPORT")
-            if given.get(name) == "websocket"
-        ]
         mistakes += _half_given(given)
         try:
             services = service.read(service.split(given.get("RELAY_NOTIFY", "")))
@@ -205,6 +210,11 @@ def _half_given(given: Mapping[str, str]) -> list[str]:
                 )
         if url not in given and any(name in given for names in ways for name in names):
             mistakes.append(f"{url} is missing: where is the broker of these credentials?")
+    if given.get("ALPHAPOINT_TRANSPORT") == "websocket" and "ALPHAPOINT_WS_URL" not in given:
+        mistakes.append(
+            "ALPHAPOINT_WS_URL is missing: ALPHAPOINT_TRANSPORT=websocket needs the exchange's WebSocket "
+            "address, such as wss://api.ndax.io/WSGateway/"
+        )
     return mistakes
 
 
@@ -227,6 +237,10 @@ def _settled(
         if url in given and not _is_on(ways, given):
             names = ", or ".join(" and ".join(each) for each in ways)
             warnings.append(f"{url} has no effect: that broker is off until there is {names}")
+    for vendor in ("CROSSTRADE", "ALPHAPOINT"):
+        idle = [f"{vendor}_WS_{what}" for what in ("URL", "OPEN") if f"{vendor}_WS_{what}" in given]
+        if idle and values[f"{vendor}_TRANSPORT"] != "websocket":
+            warnings.append(f"{' and '.join(idle)} has no effect without {vendor}_TRANSPORT=websocket")
     if values["CROSSTRADE_TOKEN"] is not None and "CROSSTRADE_TIMEZONE" not in given:
         warnings.append(
             "CROSSTRADE_TIMEZONE is unset: order times without an offset are read as UTC, so set it to "
@@ -295,7 +309,14 @@ def _crosstrade(values: Mapping[str, Any], given: Mapping[str, str]) -> CrossTra
         per_second=values["CROSSTRADE_PER_SECOND"],
         timezone=values["CROSSTRADE_TIMEZONE"],
         timezone_is_sure="CROSSTRADE_TIMEZONE" in given,
+        socket=_socket("CROSSTRADE", values),
     )
+
+
+def _socket(vendor: str, values: Mapping[str, Any]) -> SocketSettings | None:
+    if values[f"{vendor}_TRANSPORT"] != "websocket":
+        return None
+    return SocketSettings(values[f"{vendor}_WS_URL"], values[f"{vendor}_WS_OPEN"] == "always")
 
 
 def _alphapoint(values: Mapping[str, Any], given: Mapping[str, str]) -> AlphaPointSettings | None:
@@ -310,6 +331,7 @@ def _alphapoint(values: Mapping[str, Any], given: Mapping[str, str]) -> AlphaPoi
         password=_secret(values["ALPHAPOINT_PASSWORD"]),
         oms_id=values["ALPHAPOINT_OMS_ID"],
         bulk=values["ALPHAPOINT_CANCEL"] == "bulk",
+        socket=_socket("ALPHAPOINT", values),
     )
 
 

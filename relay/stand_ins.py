@@ -150,9 +150,11 @@ def started(given: Mapping[str, str], first_port: int | None = None) -> Iterator
             {
                 **given,
                 "CROSSTRADE_URL": crosstrade.url,
+                "CROSSTRADE_WS_URL": crosstrade.ws_url,
                 # The stand-in's order times are UTC, without saying so.
                 "CROSSTRADE_TIMEZONE": "UTC",
                 "ALPHAPOINT_URL": alphapoint.url,
+                "ALPHAPOINT_WS_URL": alphapoint.ws_url,
                 "AUTOSHARES_URL": autoshares.url,
             },
         )

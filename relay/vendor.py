@@ -22,6 +22,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A call as a vendor's WebSocket has it: a function's name, and what it is given."""
+
+    name: str
+    payload: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request to a vendor: a path below its address, and a JSON body where it has one."""
 
@@ -34,15 +42,32 @@ class Call:
     limit: str = ""
     #: Seconds for which its answer serves everybody; 0: each asks for himself.
     keep_s: float = 0.0
+    #: How it goes over a WebSocket; None: it goes over HTTP whatever the transport is.
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a vendor said: status, headers with lower-case names, and the body as it came."""
+    """What a vendor said: status, headers with lower-case names, and the body as it came.
+
+    An answer in a frame has the status 0, where its vendor's frames carry none. `connection` is the number of
+    the WebSocket that it came over, 0 over HTTP.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    connection: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedIn:
+    """An open session: the headers that make a call one of it, its log-in's number, and where it lives."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    number: int
+    #: The WebSocket that the session ends with; 0: none.
+    connection: int = 0
 
 
 class State(StrEnum):
@@ -159,6 +184,36 @@ class Vendor(Protocol):
 
     def same_instrument(self, asked: str | int, shown: Order) -> bool | None:
         """Say whether an order's instrument is the one asked for; None where it cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one message on a WebSocket says: the answer to a call, or what became of an order."""
+
+    #: Of the call that it answers; None: it answers none.
+    number: int | None = None
+    answer: Answer | None = None
+    order: Order | None = None
+
+
+class Frames(Protocol):
+    """How a vendor writes and reads the messages on its WebSocket."""
+
+    def write(self, number: int, frame: Frame) -> str:
+        """Write a call; its answer will bear the number."""
+        ...
+
+    def ping(self, number: int) -> str:
+        """Write what the vendor answers, or is kept awake by, and does nothing."""
+        ...
+
+    def read(self, text: str) -> Heard:
+        """Read a message. What nobody asked for, or nobody can read, says nothing: its call stays open."""
+        ...
+
+    def subscription(self, frame: Frame) -> Frame | None:
+        """Give the call after which the vendor tells by itself what becomes of a call's orders, if any."""
         ...
 
 

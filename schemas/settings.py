@@ -146,6 +146,23 @@ class VendorUrl(fields.Field[str]):
         return text
 
 
+class SocketUrl(VendorUrl):
+    """A wss address, or ws on this very machine."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401 - marshmallow's
+        text = str(value).strip()
+        if not re.match(r"wss?://", text):
+            raise ValidationError("is not an address such as wss://app.crosstrade.io/ws/stream")
+        # The rules of http addresses are those of these: a slash at the end means something here.
+        like_http = text.replace("ws", "http", 1)
+        try:
+            super()._deserialize(like_http, attr, data, **kwargs)
+        except ValidationError as failure:
+            said = str(failure.messages[0]).replace("http://", "ws://").replace("https://", "wss://")
+            raise ValidationError(said) from None
+        return text
+
+
 def _on_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -269,7 +286,8 @@ class SettingsSchema(Schema):
     CROSSTRADE_TOKEN = Token(load_default=None)
     CROSSTRADE_URL = VendorUrl(load_default="https://app.crosstrade.io")
     CROSSTRADE_TRANSPORT = _one_of("http", "websocket")
-    CROSSTRADE_WS_URL = fields.String(load_default=None)
+    CROSSTRADE_WS_URL = SocketUrl(load_default="wss://app.crosstrade.io/ws/stream")
+    CROSSTRADE_WS_OPEN = _one_of("on-use", "always")
     CROSSTRADE_BURST = _count(20, 1, 10_000_000)
     CROSSTRADE_PER_SECOND = _seconds("3", "0.01", "10000000", "calls a second")
     CROSSTRADE_TIMEZONE = Zone(load_default="UTC")
@@ -282,7 +300,8 @@ class SettingsSchema(Schema):
     ALPHAPOINT_PASSWORD = Text(load_default=None)
     ALPHAPOINT_OMS_ID = _count(1, 1, 2**31 - 1)
     ALPHAPOINT_TRANSPORT = _one_of("http", "websocket")
-    ALPHAPOINT_WS_URL = fields.String(load_default=None)
+    ALPHAPOINT_WS_URL = SocketUrl(load_default=None)
+    ALPHAPOINT_WS_OPEN = _one_of("on-use", "always")
     ALPHAPOINT_CANCEL = _one_of("by-order", "bulk")
 
     AUTOSHARES_URL = VendorUrl(load_default=None)

@@ -13,7 +13,7 @@ from relay.outcome import Progress
 from relay.record import Record
 from relay.session import Session
 from relay.settings import Scrubber, Settings
-from relay.vendor import Answer, Call, Clearance, Vendor
+from relay.vendor import Answer, Call, Clearance, LoggedIn, Vendor
 from tests.running import SECRET
 
 #: Names the credential in the ledger.
@@ -36,15 +36,24 @@ class Scripted:
         self.sessions: list[dict[str, str]] = []
         self._rule = rule
 
-    def carry(
-        self, call: Call, *, session: Mapping[str, str], within_s: float, clearance: Clearance
-    ) -> Answer:
+    def carry(self, call: Call, *, session: LoggedIn | None, within_s: float, clearance: Clearance) -> Answer:
         """Carry the call to the rule."""
         assert within_s > 0
         clearance()
+        headers = dict(session.headers) if session else {}
         self.calls.append(call)
-        self.sessions.append(dict(session))
-        return self._rule(call, session)
+        self.sessions.append(headers)
+        return self._rule(call, headers)
+
+    def holds(self, session: LoggedIn) -> bool:  # noqa: ARG002 - the same for all
+        """Say yes: no session lives in a connection."""
+        return True
+
+    def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
+        """Open nothing: no call needs a connection."""
+
+    def close(self) -> None:
+        """Close nothing."""
 
     def shown(self, call: Call) -> Mapping[str, object]:
         """Show no more than the path."""
@@ -103,4 +112,4 @@ class Stage:
 
     def carry(self, call: Call) -> Answer:
         """Carry one call as a log-in's are carried."""
-        return self.transport.carry(call, session={}, within_s=1, clearance=lambda: None)
+        return self.transport.carry(call, session=None, within_s=1, clearance=lambda: None)

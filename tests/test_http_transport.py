@@ -124,7 +124,7 @@ def test_an_answer_is_brought_as_it_came(vendor: Starter) -> None:
     """Status, headers and body of an answer arrive unchanged, and the call leaves byte-true."""
     raw = vendor(answers)
 
-    answer = transport_to(raw.url).carry(CALL, session={}, within_s=5, clearance=always)
+    answer = transport_to(raw.url).carry(CALL, session=None, within_s=5, clearance=always)
 
     assert (answer.status, answer.body) == (200, b'{"success": true}')
     assert answer.headers["content-type"] == "application/json"
@@ -139,7 +139,7 @@ def test_a_path_leaves_as_it_was_quoted(vendor: Starter) -> None:
     raw = vendor(answers)
 
     transport_to(raw.url).carry(
-        Call("GET", "/v1/api/accounts/a%2F..%2Fb%3F/orders"), session={}, within_s=5, clearance=always
+        Call("GET", "/v1/api/accounts/a%2F..%2Fb%3F/orders"), session=None, within_s=5, clearance=always
     )
 
     assert raw.requests[0].startswith(b"GET /v1/api/accounts/a%2F..%2Fb%3F/orders HTTP/1.1\r\n")
@@ -151,7 +151,7 @@ def test_a_refused_connection_is_not_sent() -> None:
     transport = transport_to(f"http://127.0.0.1:{free_port()}")
 
     with pytest.raises(NotSent):
-        transport.carry(CALL, session={}, within_s=5, clearance=always)
+        transport.carry(CALL, session=None, within_s=5, clearance=always)
 
 
 @pytest.mark.promise(1)
@@ -160,7 +160,7 @@ def test_a_name_that_nobody_knows_is_not_sent() -> None:
     transport = transport_to("http://no-such-host.invalid")
 
     with pytest.raises(NotSent):
-        transport.carry(CALL, session={}, within_s=5, clearance=always)
+        transport.carry(CALL, session=None, within_s=5, clearance=always)
 
 
 @pytest.mark.promise(1)
@@ -170,7 +170,7 @@ def test_a_connection_cut_in_the_tls_handshake_is_not_sent(vendor: Starter) -> N
     transport = transport_to(raw.url.replace("http://", "https://"))
 
     with pytest.raises(NotSent):
-        transport.carry(CALL, session={}, within_s=5, clearance=always)
+        transport.carry(CALL, session=None, within_s=5, clearance=always)
 
 
 @pytest.mark.promise(9)
@@ -188,7 +188,7 @@ def test_a_vendor_whose_certificate_nobody_signed_gets_no_credential(vendor: Sta
 
     with pytest.raises(NotSent):
         transport_to(raw.url.replace("http://", "https://")).carry(
-            CALL, session={}, within_s=5, clearance=always
+            CALL, session=None, within_s=5, clearance=always
         )
     assert not b"".join(read)
 
@@ -209,7 +209,7 @@ def test_a_cut_after_the_request_is_unknown(vendor: Starter, sent: bytes) -> Non
     raw = vendor(cut)
 
     with pytest.raises(Unknown):
-        transport_to(raw.url).carry(CALL, session={}, within_s=5, clearance=always)
+        transport_to(raw.url).carry(CALL, session=None, within_s=5, clearance=always)
     assert len(raw.requests) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_cut_in_the_middle_of_the_request_is_unknown(vendor: Starter) -> None:
     raw = vendor(reads_a_little)
 
     with pytest.raises(Unknown):
-        transport_to(raw.url).carry(CALL, session={}, within_s=5, clearance=always)
+        transport_to(raw.url).carry(CALL, session=None, within_s=5, clearance=always)
 
 
 @pytest.mark.promise(2)
@@ -233,10 +233,10 @@ def test_a_kept_connection_that_the_vendor_cuts_is_never_sent_on_twice(vendor: S
 
     raw = vendor(answer_once_then_cut)
     transport = transport_to(raw.url)
-    transport.carry(CALL, session={}, within_s=5, clearance=always)
+    transport.carry(CALL, session=None, within_s=5, clearance=always)
 
     with pytest.raises(Unknown):
-        transport.carry(CALL, session={}, within_s=5, clearance=always)
+        transport.carry(CALL, session=None, within_s=5, clearance=always)
     assert len(raw.requests) == 2
     assert raw.connections == 1
 
@@ -252,7 +252,7 @@ def test_a_vendor_that_hangs_is_cut_off(vendor: Starter, first: bytes) -> None:
         raw.over.wait(30)
 
     with pytest.raises(Unknown, match="no answer within"):
-        transport_to(vendor(hang).url).carry(CALL, session={}, within_s=SHORT, clearance=always)
+        transport_to(vendor(hang).url).carry(CALL, session=None, within_s=SHORT, clearance=always)
 
 
 @pytest.mark.promise(6)
@@ -269,7 +269,7 @@ def test_a_vendor_that_drips_is_cut_off(vendor: Starter, first: bytes) -> None:
                 return
 
     with pytest.raises(Unknown):
-        transport_to(vendor(drip).url).carry(CALL, session={}, within_s=SHORT, clearance=always)
+        transport_to(vendor(drip).url).carry(CALL, session=None, within_s=SHORT, clearance=always)
 
 
 @pytest.mark.promise(2)
@@ -288,7 +288,7 @@ def test_nothing_leaves_without_clearance(vendor: Starter) -> None:
         raise LeaseEnded
 
     with pytest.raises(LeaseEnded):
-        transport_to(raw.url).carry(CALL, session={}, within_s=5, clearance=refuse)
+        transport_to(raw.url).carry(CALL, session=None, within_s=5, clearance=refuse)
     assert not raw.requests
 
 
@@ -303,7 +303,7 @@ def test_a_redirect_is_not_followed(vendor: Starter) -> None:
             f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n".encode()
         )
 
-    answer = transport_to(vendor(redirect).url).carry(CALL, session={}, within_s=5, clearance=always)
+    answer = transport_to(vendor(redirect).url).carry(CALL, session=None, within_s=5, clearance=always)
 
     assert answer.status == 302
     assert elsewhere.connections == 0
@@ -322,7 +322,7 @@ def test_the_environment_adds_no_proxy_and_no_password(
     monkeypatch.setenv("http_proxy", proxy.url)
     raw = vendor(answers)
 
-    transport_to(raw.url).carry(CALL, session={}, within_s=5, clearance=always)
+    transport_to(raw.url).carry(CALL, session=None, within_s=5, clearance=always)
 
     assert proxy.connections == 0
     assert b"Authorization: Bearer invented\r\n" in raw.requests[0]
@@ -340,7 +340,7 @@ def test_an_answer_with_whole_headers_and_no_body_is_an_answer(
         raw.read_request(connection)
         connection.sendall(f"HTTP/{version} {status} Said\r\nConnection: close\r\n\r\n".encode())
 
-    answer = transport_to(vendor(bare).url).carry(CALL, session={}, within_s=5, clearance=always)
+    answer = transport_to(vendor(bare).url).carry(CALL, session=None, within_s=5, clearance=always)
 
     assert (answer.status, answer.body) == (status, b"")
 
@@ -356,7 +356,7 @@ def test_an_answer_without_end_is_unknown(vendor: Starter) -> None:
             connection.sendall(b" " * 65536)
 
     with pytest.raises(Unknown):
-        transport_to(vendor(flood).url).carry(CALL, session={}, within_s=20, clearance=always)
+        transport_to(vendor(flood).url).carry(CALL, session=None, within_s=20, clearance=always)
 
 
 @pytest.mark.promise(9)
@@ -378,7 +378,7 @@ def test_after_a_silence_the_call_goes_over_a_fresh_connection_and_is_answered(
     transport = transport_to(raw.url)
 
     for _ in range(2):
-        assert transport.carry(CALL, session={}, within_s=5, clearance=always).status == 200
+        assert transport.carry(CALL, session=None, within_s=5, clearance=always).status == 200
 
     assert raw.connections == 2
 
@@ -390,6 +390,6 @@ def test_a_connection_in_use_is_kept(vendor: Starter) -> None:
     transport = transport_to(raw.url)
 
     for _ in range(3):
-        transport.carry(CALL, session={}, within_s=5, clearance=always)
+        transport.carry(CALL, session=None, within_s=5, clearance=always)
 
     assert raw.connections == 1

@@ -25,6 +25,7 @@ SETTINGS = [
     "ALPHAPOINT_URL",
     "ALPHAPOINT_USERNAME",
     "ALPHAPOINT_USER_ID",
+    "ALPHAPOINT_WS_URL",
     "AUTOSHARES_APP_KEY",
     "AUTOSHARES_PASSWORD",
     "AUTOSHARES_URL",
@@ -32,6 +33,7 @@ SETTINGS = [
     "CROSSTRADE_TIMEZONE",
     "CROSSTRADE_TOKEN",
     "CROSSTRADE_URL",
+    "CROSSTRADE_WS_URL",
 ]
 
 #: Their addresses, in the order of their ports.

@@ -19,9 +19,9 @@ from relay.errors import (
     VendorError,
 )
 from relay.ledger import Ledger
-from relay.session import LoggedIn, Session
+from relay.session import Session
 from relay.settings import Scrubber
-from relay.vendor import Answer, Call, Vendor
+from relay.vendor import Answer, Call, LoggedIn, Vendor
 from relay.vendors.crosstrade import CrossTrade
 from tests.scripted import CREDENTIAL, some_settings
 from tests.vendors.dialogue import answer

@@ -1,4 +1,4 @@
-"""Stand in for an exchange that runs AlphaPoint: its HTTP gateway, and the order management behind it.
+"""Stand in for an exchange that runs AlphaPoint: its gateways, HTTP and WebSocket, and what is behind them.
 
 Written from the vendor's documents, https://alphapoint.github.io/slate/, and those of exchanges that run it:
 https://trade.coinext.com.br/api/index.html, https://github.com/NDAXlO/ndax-api-documentation. About HTTP
@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 from relay.sandbox.alphapoint_access import BAD_LOGIN, SIGNED, Access, LoginFailedError, NoSessionError, User
 from relay.sandbox.alphapoint_behaviour import AlphaPointBehaviour
 from relay.sandbox.alphapoint_calls import Call, Calls
+from relay.sandbox.alphapoint_events import AccountEvents
+from relay.sandbox.alphapoint_frames import GATEWAY as SOCKET_GATEWAY
+from relay.sandbox.alphapoint_frames import AlphaPointTalk
 from relay.sandbox.alphapoint_instruments import symbol_of
 from relay.sandbox.alphapoint_rows import ALPHAPOINT
 from relay.sandbox.alphapoint_wire import (
@@ -30,8 +34,10 @@ from relay.sandbox.alphapoint_wire import (
 )
 from relay.sandbox.control import Control
 from relay.sandbox.order import Order
-from relay.sandbox.order_book import OrderBook
+from relay.sandbox.order_book import Happening, OrderBook
 from relay.sandbox.server import SandboxServer
+from relay.sandbox.sockets import Sockets
+from relay.sandbox.talk import Talk
 from relay.sandbox.wire import Answer, Kind, Request
 
 __all__ = ["AlphaPointBehaviour", "AlphaPointSandbox"]
@@ -84,19 +90,32 @@ class AlphaPointSandbox(SandboxServer):
             clock=clock,
             resolve_instrument=symbol_of,
             new_id=lambda number: str(self.behaviour.first_order_id + number - 1),
+            told=self._tell,
         )
+        self._events = AccountEvents(oms_id)
         self._access = Access(
             user, oms_id=oms_id, account=self._accounts[0], behaviour=self.behaviour, clock=clock
         )
         self._calls_of_user = Calls(
-            user, oms_id=oms_id, accounts=self._accounts, book=self.book, behaviour=self.behaviour
+            user,
+            oms_id=oms_id,
+            accounts=self._accounts,
+            book=self.book,
+            behaviour=self.behaviour,
+            events=self._events,
         )
-        self._control = Control(self, self.book, self.behaviour)
+        self.sockets = Sockets(self, self._admit)
+        self._control = Control(self, self.book, self.behaviour, self.sockets)
 
     @property
     def url(self) -> str:
         """Give the gateway's address, to which a slash and the name of a call are added."""
         return super().url + GATEWAY
+
+    @property
+    def ws_url(self) -> str:
+        """Give the address of the WebSocket gateway."""
+        return f"ws://{self.host}:{self.port}/WSGateway/"
 
     def fill(self, order_id: str, quantity: str | None = None) -> Order:
         """Fill an order now, whole or in part."""
@@ -141,6 +160,13 @@ class AlphaPointSandbox(SandboxServer):
         """Leave the control address to what every sandbox has there."""
         return self._control.answer(request)
 
+    def upgrade(self, request: Request, connection: socket.socket) -> bool:
+        """Talk over a WebSocket at the gateway's address."""
+        if request.path.removesuffix("/").casefold() != SOCKET_GATEWAY:
+            return False
+        self.sockets.serve(request, connection)
+        return True
+
     def words_for(self, status: int) -> bytes:
         """Give the standard response that fits an error's status, where one does."""
         code = {401: 20, 404: 20, 400: 100, 500: 102}.get(status)
@@ -161,6 +187,19 @@ class AlphaPointSandbox(SandboxServer):
         except NoSessionError:
             # That NDAX's 404 means this is what a client takes it for; what is in its body is not known [U].
             return self._json(self.behaviour.session_ended, standard(20, MESSAGES[20], None))
+
+    def _admit(self, request: Request) -> Talk:
+        return AlphaPointTalk(
+            request,
+            access=self._access,
+            calls=self._calls_of_user,
+            events=self._events,
+            behaviour=self.behaviour,
+        )
+
+    def _tell(self, order: Order, happening: Happening) -> None:
+        tell = self._calls_of_user.cancel_refused if happening == "refused" else self._calls_of_user.changed
+        tell(order)
 
     def _carry_out(self, request: Request) -> object:
         name, call = self._name(request), self._call(request)

@@ -94,9 +94,20 @@ class Access:
         else:
             self._let_in(self._is_signed(credentials))
             second = second and self._behaviour.api_key_needs_two_factor
+        if second:
+            return self._welcome({"Pending2FaToken": self._await_code()}, second=True)
+        return self._welcome({"SessionToken": self._open()}, second=False)
+
+    def with_session(self, token: str) -> dict[str, object]:
+        """Answer a log-in by a session that lives; one that does not is a wrong one, and locks nobody [I]."""
+        if not self.admits(token, {}):
+            raise LoginFailedError(BAD_LOGIN)
+        return self._welcome({"SessionToken": token}, second=False)
+
+    def _welcome(self, token: Mapping[str, object], *, second: bool) -> dict[str, object]:
         return {
             "Authenticated": True,
-            **({"Pending2FaToken": self._await_code()} if second else {"SessionToken": self._open()}),
+            **token,
             "User": {
                 "UserId": self.user.id,
                 "UserName": self.user.name,
@@ -128,13 +139,22 @@ class Access:
         """Tell whether a call comes with a session that lives, which it prolongs, or with a signature."""
         if token is None:
             return signed.get("APIKey") is not None and self._has_signed(signed)
-        now = self._clock()
         with self._lock:
-            last = self._last_calls.pop(token, None)
-            if last is None or now - last >= self._behaviour.session_idle_s:
-                return False
-            self._last_calls[token] = now
-            return True
+            lives = self._lives(token)
+            if lives:
+                self._last_calls[token] = self._clock()
+            else:
+                self._last_calls.pop(token, None)
+            return lives
+
+    def lives(self, token: str | None) -> bool:
+        """Tell whether a session lives, without prolonging it."""
+        with self._lock:
+            return token is not None and self._lives(token)
+
+    def _lives(self, token: str) -> bool:
+        last = self._last_calls.get(token)
+        return last is not None and self._clock() - last < self._behaviour.session_idle_s
 
     def log_out(self, token: str | None) -> None:
         """End one session."""

@@ -38,6 +38,12 @@ class AlphaPointBehaviour(BookBehaviour):
     the numbers of the documents [!]. `no_message` is the errormsg of a success [!]. `keys`: in the case
     of the wire [3P] or of the documents [!]. `error_status` is the HTTP status of an error object [U].
     `first_order_id` may lie beyond 2^53.
+
+    Over the WebSocket. `error_frame`: an error object comes as a reply, type 1, or as an error, type 5 [U].
+    `unknown_call`: an error frame carries an error object or free text [U]. `ended_session`: when a socket's
+    session has ended, its calls are "refused" as not authorized, or the socket "closes" too [U], with
+    `ended_session_code`. `event_numbers`: an event is "counted" by the server, or has 0 [U]. `events_first`:
+    an event may overtake the reply of the call that led to it.
     """
 
     session_idle_s: float = 3600.0
@@ -62,3 +68,9 @@ class AlphaPointBehaviour(BookBehaviour):
     keys: Literal["pascal", "camel"] = "pascal"
     error_status: Literal[200, 400, 500] = 200
     first_order_id: int = 2_543_565_230
+    error_frame: Literal["reply", "error"] = "reply"
+    unknown_call: Literal["standard", "text"] = "standard"
+    ended_session: Literal["refused", "closes"] = "refused"
+    ended_session_code: int = 1000
+    event_numbers: Literal["counted", "zero"] = "counted"
+    events_first: bool = False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from relay.sandbox.alphapoint_access import User
 from relay.sandbox.alphapoint_behaviour import AlphaPointBehaviour
+from relay.sandbox.alphapoint_events import TOO_LATE, AccountEvents
 from relay.sandbox.alphapoint_instruments import (
     INSTRUMENTS,
     PRODUCTS,
@@ -60,7 +61,7 @@ class Call:
 class Calls:
     """Answer one user, who may trade in `accounts` and is one of those that do."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what they work on, once
         self,
         user: User,
         *,
@@ -68,12 +69,14 @@ class Calls:
         accounts: Iterable[int],
         book: OrderBook,
         behaviour: AlphaPointBehaviour,
+        events: AccountEvents,
     ) -> None:
         self._user = user
         self._oms_id = oms_id
         self._accounts = [str(account) for account in accounts]
         self._book = book
         self._behaviour = behaviour
+        self._events = events
         self.by_name = {
             "Ping": Call("read", lambda _: {"msg": "PONG"}, public=True),
             "GetInstruments": Call("read", self._instruments, public=True),
@@ -94,6 +97,18 @@ class Calls:
         nothing = None if self._behaviour.no_message == "null" else ""
         return standard(0, nothing, nothing)
 
+    def let_time_pass(self) -> None:
+        """Let happen what is due, and so tell of it."""
+        self._book.orders()
+
+    def changed(self, order: Order) -> None:
+        """Tell the account that an order has come into a state."""
+        self._events.order_changed(order, self._row(order))
+
+    def cancel_refused(self, order: Order) -> None:
+        """Tell the account that an order works on though its cancel was received."""
+        self._events.cancel_refused(order.account, int(order.id), order, TOO_LATE)
+
     def _instruments(self, payload: Payload) -> object:
         self._check_oms(payload)
         return [instrument_row(self._oms_id, instrument) for instrument in INSTRUMENTS]
@@ -112,7 +127,7 @@ class Calls:
         return [account_row(account, self._oms_id) for account in self._accounts]
 
     def _open_orders(self, payload: Payload) -> object:
-        account, instrument = self._own_account(payload), payload.number("InstrumentId")  # the latter [3P]
+        account, instrument = self.own_account(payload), payload.number("InstrumentId")  # the latter [3P]
         wanted = None if instrument is None else symbol_of(str(instrument))
         return [
             self._row(order)
@@ -121,14 +136,14 @@ class Calls:
         ]
 
     def _order_status(self, payload: Payload) -> object:
-        account, order_id = self._own_account(payload), payload.number("OrderId")
+        account, order_id = self.own_account(payload), payload.number("OrderId")
         order = self._book.find(str(order_id))
         if order is None or order.account != account:
             raise RefusedError(104)
         return [self._row(order)] if self._behaviour.status_of_one == "array" else self._row(order)
 
     def _history(self, payload: Payload) -> object:
-        account = self._own_account(payload)
+        account = self.own_account(payload)
         orders = reversed(self._book.orders(account))  # the newest first [I]
         instrument, order_id = payload.number("InstrumentId"), payload.number("OrderId")
         wanted = None if instrument is None else symbol_of(str(instrument))
@@ -161,8 +176,13 @@ class Calls:
             if account and str(account) != order.account:
                 raise RefusedError(104)
         cancelled = order is not None and self._book.ask_to_cancel(order.id)
-        if not cancelled and self._behaviour.gone_order == "104":
-            raise RefusedError(104)
+        if not cancelled:
+            if self._behaviour.gone_order == "104":
+                raise RefusedError(104)
+            # Whose account, where neither order nor payload has one, is not known [U]: the user's first.
+            named = str(payload.number("AccountId") or self._accounts[0])
+            gone = int(order.id) if order else order_id or 0
+            self._events.cancel_refused(order.account if order else named, gone, order, "Order Not Found")
         return self.done()
 
     def _order_of_client(self, payload: Payload) -> Order | None:
@@ -195,6 +215,7 @@ class Calls:
         if instrument and symbol is None:
             if self._behaviour.unknown_instrument == "refused":
                 raise RefusedError(100, f"Invalid InstrumentId: {instrument}")
+            self._events.bulk_cancel_refused(str(account) if account else self._accounts[0], instrument)
             return self.done()
         for order in self._book.working(str(account) if account else None):
             if symbol in (None, order.instrument) and (not user or self._entered_by(order) == user):
@@ -218,7 +239,8 @@ class Calls:
         if payload.number("UserId") not in (None, self._user.id):
             raise RefusedError(20)
 
-    def _own_account(self, payload: Payload) -> str:
+    def own_account(self, payload: Payload) -> str:
+        """Read the account of a call, which is one that the user may trade in."""
         self._check_oms(payload)
         account = payload.number("AccountId")
         if not account:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import NoneType
 from typing import Any
@@ -13,6 +13,8 @@ from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.order import Order
 from relay.sandbox.order_book import OrderBook
 from relay.sandbox.server import CONTROL, SandboxServer
+from relay.sandbox.socket_behaviour import SocketBehaviour
+from relay.sandbox.sockets import Sockets
 from relay.sandbox.trouble import Trouble, check
 from relay.sandbox.wire import Answer, RecordedCall, Request, Route
 
@@ -57,7 +59,13 @@ class NewOrder:
 class Control:
     """Answer what is sent to `/_sandbox/`; a mistake gets a 400 with a sentence."""
 
-    def __init__(self, sandbox: SandboxServer, book: OrderBook, behaviour: BookBehaviour) -> None:
+    def __init__(
+        self,
+        sandbox: SandboxServer,
+        book: OrderBook,
+        behaviour: BookBehaviour,
+        sockets: Sockets | None = None,
+    ) -> None:
         self._sandbox = sandbox
         self._book = book
         self._behaviour = behaviour
@@ -70,7 +78,23 @@ class Control:
             Route("PUT", CONTROL + "trouble", "other", self._set_trouble),
             Route("GET", CONTROL + "behaviour", "other", self._show_behaviour),
             Route("PUT", CONTROL + "behaviour", "other", self._set_behaviour),
+            *([] if sockets is None else self._routes_of(sockets)),
         )
+
+    @staticmethod
+    def _routes_of(sockets: Sockets) -> Sequence[Route]:
+        def show(_request: Request, _names: Mapping[str, str]) -> Answer:
+            refused = [{"at": each.at, "path": each.path, "status": each.status} for each in sockets.refused]
+            behaviour = dataclasses.asdict(sockets.behaviour)
+            counts = {"opened": sockets.opened, "open": sockets.open, "refused": refused}
+            return Answer.json(200, {**counts, "behaviour": behaviour})
+
+        def change(request: Request, names: Mapping[str, str]) -> Answer:
+            _switch(sockets.behaviour, _object(request))
+            return show(request, names)
+
+        address = CONTROL + "sockets"
+        return Route("GET", address, "other", show), Route("PUT", address, "other", change)
 
     def answer(self, request: Request) -> Answer:
         """Carry one request out."""
@@ -121,10 +145,7 @@ class Control:
         return Answer.json(200, dataclasses.asdict(self._behaviour))
 
     def _set_behaviour(self, request: Request, names: Mapping[str, str]) -> Answer:
-        fields = _object(request)
-        check(type(self._behaviour), fields)
-        for name, value in fields.items():
-            setattr(self._behaviour, name, value)
+        _switch(self._behaviour, _object(request))
         return self._show_behaviour(request, names)
 
 
@@ -142,6 +163,12 @@ def _object(request: Request) -> dict[str, Any]:
     return document
 
 
+def _switch(behaviour: BookBehaviour | SocketBehaviour, fields: dict[str, Any]) -> None:
+    check(type(behaviour), fields)
+    for name, value in fields.items():
+        setattr(behaviour, name, value)
+
+
 def _order_as_json(order: Order) -> dict[str, object]:
     return {name: _plain(value) for name, value in dataclasses.asdict(order).items()}
 
@@ -156,4 +183,7 @@ def _plain(value: object) -> object:
 
 def _call_as_json(call: RecordedCall) -> dict[str, object]:
     headers = {name: "***" if name.lower() in SECRET_HEADERS else text for name, text in call.headers.items()}
-    return {**dataclasses.asdict(call), "headers": headers, "body": call.body.decode("utf-8", "replace")}
+    # A log-in over a WebSocket has its credentials in the frame.
+    hidden = call.kind == "login" and call.socket is not None
+    body = "***" if hidden else call.body.decode("utf-8", "replace")
+    return {**dataclasses.asdict(call), "headers": headers, "body": body}

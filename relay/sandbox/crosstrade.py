@@ -1,4 +1,4 @@
-"""Stand in for CrossTrade: its REST API, its add-on, and the NinjaTrader 8 behind them.
+"""Stand in for CrossTrade: its REST and WebSocket APIs, its add-on, and the NinjaTrader 8 behind them.
 
 Written from the vendor's documents alone: https://crosstrade.io/docs/api/orders/post-cancel-orders and
 /post-cancel-order, https://docs.crosstrade.io/api/orders/get-order and /api/rate-limiting,
@@ -13,21 +13,26 @@ import difflib
 import hmac
 import json
 import math
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.control import Control
+from relay.sandbox.crosstrade_behaviour import CrossTradeBehaviour
+from relay.sandbox.crosstrade_frames import STREAM, CrossTradeTalk
 from relay.sandbox.futures import dated_name
 from relay.sandbox.ninjatrader import NINJATRADER, account_row, order_row
 from relay.sandbox.order import Order
 from relay.sandbox.order_book import OrderBook
 from relay.sandbox.server import SandboxServer
+from relay.sandbox.sockets import Sockets
+from relay.sandbox.talk import Talk
 from relay.sandbox.token_bucket import TokenBucket
 from relay.sandbox.wire import Answer, Kind, Request, Route
+
+__all__ = ["CrossTradeBehaviour", "CrossTradeSandbox"]
 
 #: Start of every address of the API; outside it the site's own pages begin.
 API = "/v1/api/"
@@ -40,29 +45,6 @@ NEVER_S = 3600
 
 #: How many addresses a 404 suggests [U].
 SUGGESTIONS = 3
-
-
-@dataclass
-class CrossTradeBehaviour(BookBehaviour):
-    """Set what the documents leave open, and what is on or off; may be changed at any time.
-
-    `connected` is whether the add-on inside NinjaTrader answers; `connection_status` is NinjaTrader's own
-    line to the exchange. `burst` and `per_second` are the user's budget; there is none where `burst` is
-    None. `retry_after` is where a 429 says how long to wait. `error_shape`: "documented" is each page's
-    own, "bare" is `{"error"}` without `success`, "envelope" has `success`, `error` and `detail`.
-    """
-
-    connected: bool = True
-    connection_status: str = "Connected"
-    burst: int | None = 20
-    per_second: float = 3.0
-    retry_after: Literal["header", "body", "both"] | None = None
-    error_shape: Literal["documented", "bare", "envelope"] = "documented"
-    unknown_account_status: Literal[400, 200] = 400
-    unknown_order_status: Literal[404, 400] = 404
-    unknown_instrument: Literal["refused", "nothing"] = "refused"
-    cancelall_names_orders: bool = True
-    outside_api: Literal["redirect", "not_found"] = "redirect"
 
 
 class CrossTradeSandbox(SandboxServer):
@@ -89,7 +71,8 @@ class CrossTradeSandbox(SandboxServer):
             resolve_instrument=self._dated,
         )
         self._bucket = TokenBucket(clock)
-        self._control = Control(self, self.book, self.behaviour)
+        self.sockets = Sockets(self, self._admit)
+        self._control = Control(self, self.book, self.behaviour, self.sockets)
         account, order = API + "accounts/{account}", API + "accounts/{account}/orders/{orderId}"
         self._routes = (
             Route("POST", order + "/cancel", "one", self._cancel_one),
@@ -101,6 +84,11 @@ class CrossTradeSandbox(SandboxServer):
             Route("GET", account, "read", self._show_account),
             Route("GET", API + "accounts", "read", self._list_accounts),
         )
+
+    @property
+    def ws_url(self) -> str:
+        """Give the address of the WebSocket."""
+        return f"ws://{self.host}:{self.port}{STREAM}"
 
     def fill(self, order_id: str, quantity: int | None = None) -> Order:
         """Fill an order now, whole or in part."""
@@ -135,6 +123,13 @@ class CrossTradeSandbox(SandboxServer):
         """Leave the control address to what every sandbox has there."""
         return self._control.answer(request)
 
+    def upgrade(self, request: Request, connection: socket.socket) -> bool:
+        """Talk over the WebSocket, which has one address."""
+        if request.path != STREAM:
+            return False
+        self.sockets.serve(request, connection)
+        return True
+
     def words_for(self, status: int) -> bytes:
         """Give the documented body of an error that comes without the API being asked."""
         documented = {401: self._unauthorized, 408: self._not_connected, 429: self._over_budget}
@@ -151,13 +146,21 @@ class CrossTradeSandbox(SandboxServer):
             if self.behaviour.outside_api == "not_found":
                 return Answer(404, b"Not Found", {"Content-Type": "text/plain"})
             return Answer(302, b"", {"Location": self.url + MARKETING})
-        if not hmac.compare_digest((request.header("Authorization") or "").encode(), self._authorization):
+        if not self._is_signed(request):
             return self._unauthorized()
         for route in self._routes:
             names = route.match(request)
             if names is not None:
                 return self._refusal() or self._checked(route, request, names)
         return self._no_such_address(request)
+
+    def _admit(self, request: Request) -> Talk | Answer:
+        if not self._is_signed(request):
+            return Answer(401, self._unauthorized().body, {"Connection": "close"})
+        return CrossTradeTalk(request, self.behaviour, self.answer)
+
+    def _is_signed(self, request: Request) -> bool:
+        return hmac.compare_digest((request.header("Authorization") or "").encode(), self._authorization)
 
     def _refusal(self) -> Answer | None:
         burst = self.behaviour.burst

@@ -8,13 +8,16 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.order import Order, Transition, Vocabulary, check_numbered, read_price, read_quantity
 
 #: First second, since 1970, that no date can show: the year 10000.
 LATEST = 253_402_300_800.0
+
+#: What the book tells of an order: it has come into a state, or it works on though it was asked to cancel.
+Happening = Literal["changed", "refused"]
 
 
 class OrderBook:
@@ -32,14 +35,16 @@ class OrderBook:
         clock: Callable[[], float],
         resolve_instrument: Callable[[str], str | None],
         new_id: Callable[[int], str] = lambda _: uuid.uuid4().hex,
+        told: Callable[[Order, Happening], None] = lambda *_: None,
     ) -> None:
-        """`new_id` makes the vendor's id out of a number that counts from 1."""
+        """`new_id` makes the vendor's id out of a number that counts from 1; `told` hears what happens."""
         self._accounts = {name.casefold(): name for name in accounts}
         self._vocabulary = vocabulary
         self._behaviour = behaviour
         self._clock = clock
         self._resolve_instrument = resolve_instrument
         self._new_id = new_id
+        self._told = told
         self._ids = itertools.count(1)
         self._lock = threading.RLock()
         self._orders: dict[int, Order] = {}
@@ -119,6 +124,7 @@ class OrderBook:
             )
             self._orders[order.number] = order
             self._numbers[order.id] = order.number
+            self._told(order, "changed")
             return order.id
 
     def order(self, order_id: str) -> Order:
@@ -252,6 +258,8 @@ class OrderBook:
             state = self._before(order) if order.when_due == "refused" else self._vocabulary.cancelled
             settled = dataclasses.replace(order, state=state, cancel_asked=False, cancel_due=None)
             self._enter(settled, order.cancel_due)
+            if order.when_due == "refused":
+                self._told(settled, "refused")
 
     def _before(self, order: Order) -> str:
         """Give the state in which an order works on when its cancel is refused."""
@@ -282,6 +290,7 @@ class OrderBook:
         if (last.state, last.filled) != (order.state, order.filled):
             transition = Transition(at, order.state, order.filled)
             order = dataclasses.replace(order, history=(*order.history, transition))
+            self._told(order, "changed")
         self._orders[order.number] = order
         if order.cancel_due is None:
             self._awaited.discard(order.number)

@@ -16,7 +16,7 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from relay.sandbox.trouble import ANSWER_STATUS, LEAK_STATUS, Trouble, Troubles
+from relay.sandbox.trouble import ANSWER_STATUS, LEAK_STATUS, Met, Trouble, Troubles
 from relay.sandbox.wire import Answer, Kind, RecordedCall, Request
 
 #: Connections that may wait to be accepted: a load test opens its whole pool at once.
@@ -32,9 +32,9 @@ CONTROL = "/_sandbox/"
 class SandboxServer(ABC):
     """Run a broker on a thread of its own, over HTTP/1.1 with connections kept alive.
 
-    A vendor implements `kind_of`, `answer` and `control`, and may implement `words_for`. The address is taken
-    at once, so that a taken port is an OSError here and `url` is known before `start`; after `stop` it may be
-    started again, at the same address.
+    A vendor implements `kind_of`, `answer` and `control`, and may implement `words_for` and `upgrade`. The
+    address is taken at once, so that a taken port is an OSError here and `url` is known before `start`; after
+    `stop` it may be started again, at the same address.
     """
 
     def __init__(self, *, host: str, port: int, clock: Callable[[], float]) -> None:
@@ -64,6 +64,10 @@ class SandboxServer(ABC):
     def words_for(self, status: int) -> bytes:
         """Give the body of an error that a trouble names by its status alone."""
         return responses.get(status, str(status)).encode()
+
+    def upgrade(self, request: Request, connection: socket.socket) -> bool:  # noqa: ARG002 - for those that do
+        """Talk over a WebSocket until it is over; False where a vendor has none at this address."""
+        return False
 
     @property
     def url(self) -> str:
@@ -143,19 +147,26 @@ class SandboxServer(ABC):
         self._troubles.add(trouble)
         return trouble
 
-    def record(self, request: Request, kind: Kind) -> int:
+    def record(self, request: Request, kind: Kind, over_socket: int | None = None) -> int:
         """Record a call at its arrival and return its number."""
-        headers = dict(request.headers)
-        call = RecordedCall(self.clock(), request.method, request.target, headers, request.body, None, kind)
+        headers, body = dict(request.headers), request.body
+        call = RecordedCall(
+            self.clock(), request.method, request.target, headers, body, None, kind, over_socket
+        )
         with self._lock:
             number = next(self._numbers)
             self._calls[number] = call
         return number
 
-    def _record_status(self, number: int, status: int) -> None:
+    def record_status(self, number: int, status: int) -> None:
+        """Record that a call is answered."""
         with self._lock:
             if number in self._calls:  # it may have been forgotten meanwhile
                 self._calls[number] = replace(self._calls[number], status=status)
+
+    def meet_over_socket(self, kind: Kind) -> Met:
+        """Spend on one call over a WebSocket what it runs into."""
+        return self._troubles.take_over_socket(kind)
 
     def serve(self, request: Request, send: Callable[[bytes], None]) -> bool:
         """Answer one call with what it runs into, and tell whether its connection may be kept."""
@@ -172,8 +183,8 @@ class SandboxServer(ABC):
         if met.end.drop in ("before", "after"):
             return False
         if answer is None or met.end.replaces:
-            answer = self._troubled(met.end, request)
-        self._record_status(number, answer.status)  # before it leaves: who has read it finds it recorded
+            answer = self.troubled(met.end, request)
+        self.record_status(number, answer.status)  # before it leaves: who has read it finds it recorded
         wire = answer.as_bytes(without_body=request.method == "HEAD")
         if met.end.drop == "middle":
             send(wire[: len(wire) - max(1, len(answer.body) // 2)])
@@ -185,7 +196,7 @@ class SandboxServer(ABC):
         send(wire)
         return not answer.closes
 
-    def _troubled(self, trouble: Trouble, request: Request) -> Answer:
+    def troubled(self, trouble: Trouble, request: Request) -> Answer:
         """Make the answer that a trouble puts in the place of the vendor's."""
         headers = {name: value for name, value in trouble.headers.items() if name.lower() != "content-length"}
         if trouble.leak_header:
@@ -254,7 +265,10 @@ class _Handler(BaseHTTPRequestHandler):
         # Not self.path, from which the stdlib takes leading slashes.
         target = self.requestline.split()[1]
         request = Request(self.command, target, dict(self.headers.items()), body)
-        if not target.startswith(CONTROL):
+        upgrading = self.command == "GET" and (request.header("Upgrade") or "").casefold() == "websocket"
+        if upgrading and self.server.sandbox.upgrade(request, self.connection):
+            self.close_connection = True
+        elif not target.startswith(CONTROL):
             self.close_connection |= not self.server.sandbox.serve(request, self._write)
         elif ipaddress.ip_address(self.client_address[0]).is_loopback:
             self._send(self.server.sandbox.control(request))

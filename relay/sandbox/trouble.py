@@ -15,6 +15,9 @@ from relay.sandbox.wire import Kind
 #: Which calls a trouble meets; "cancel" is "one" and "bulk" together.
 On = Literal["any", "cancel", "one", "bulk", "read", "login"]
 
+#: Which way a call has to come for a trouble to meet it.
+Over = Literal["any", "http", "socket"]
+
 #: Status of a leak that names none: its words are an error's.
 LEAK_STATUS = 400
 
@@ -30,11 +33,17 @@ class Trouble:
     passes before the broker acts, so that a slow cancel may reach an order placed meanwhile. `drop`,
     `hang`, `status`, `answer` and `leak_header` decide how a call ends: of those a call matches, only the
     first in the list is met and spent, so that a list reads as a sequence. `act` says whether a call that
-    ends in `hang`, `status`, `answer` or `leak_header` is carried out all the same. A lone surrogate in
-    `answer` leaves as its one byte.
+    ends in `hang`, `status`, `answer`, `frame` or `leak_header` is carried out all the same. A lone surrogate
+    in `answer` leaves as its one byte.
+
+    `over` narrows it to the calls of one transport. Over a WebSocket a hung call is never answered while the
+    connection stays, a drop breaks it off without a closing handshake, `answer` takes the place of what the
+    vendor's frame carries, and `leak_header` finds a field of the call, too. `frame`, which only calls over a
+    WebSocket meet, takes the place of the whole frame, `$id` in it standing for the id that was asked.
     """
 
     on: On = "any"
+    over: Over = "any"
     times: int | None = None
     latency_s: float = 0.0
     hang: bool = False
@@ -43,6 +52,7 @@ class Trouble:
     drip_every_s: float = 1.0
     status: int | None = None
     answer: str | None = None
+    frame: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     leak_header: str | None = None
     act: bool = False
@@ -55,6 +65,10 @@ class Trouble:
             raise ValueError("latency_s and drip_every_s cannot be negative")
         if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - HTTP's own bounds
             raise ValueError(f"status must be from 200 to 599; it is {self.status}")
+        if self.frame is not None and (self.over == "http" or self.answer is not None):
+            raise ValueError(
+                "frame is the whole of what a WebSocket carries: not for http, nor with an answer"
+            )
         if any(character in text for text in self._header_texts() for character in "\r\n"):
             raise ValueError("a header cannot hold a line break")
 
@@ -64,12 +78,13 @@ class Trouble:
     @property
     def decides(self) -> bool:
         """Tell whether it ends the call its own way."""
-        return bool(self.hang or self.drop or self.status or self.leak_header) or self.answer is not None
+        return bool(self.hang or self.drop) or self.replaces
 
     @property
     def replaces(self) -> bool:
         """Tell whether the vendor's answer gives way to one of its own."""
-        return bool(self.status or self.leak_header) or self.answer is not None
+        literal = self.answer is not None or self.frame is not None
+        return bool(self.status or self.leak_header) or literal
 
     @property
     def acts(self) -> bool:
@@ -78,8 +93,10 @@ class Trouble:
             return self.drop != "before"
         return self.act if self.hang or self.replaces else True
 
-    def meets(self, kind: Kind) -> bool:
-        """Tell whether a call of `kind` runs into it."""
+    def meets(self, kind: Kind, over: Over) -> bool:
+        """Tell whether a call of `kind`, come `over` one transport, runs into it."""
+        if self.over not in ("any", over) or (self.frame is not None and over != "socket"):
+            return False
         return self.on in ("any", kind) or (self.on == "cancel" and kind in ("one", "bulk"))
 
     @classmethod
@@ -159,12 +176,19 @@ class Troubles:
             self._entries.append(Entry(trouble))
 
     def take(self, kind: Kind) -> Met:
-        """Spend on one call what it runs into."""
+        """Spend on one call over HTTP what it runs into."""
+        return self._take(kind, "http")
+
+    def take_over_socket(self, kind: Kind) -> Met:
+        """Spend on one call over a WebSocket what it runs into."""
+        return self._take(kind, "socket")
+
+    def _take(self, kind: Kind, over: Over) -> Met:
         taken: list[Entry] = []
         deciding: Entry | None = None
         with self._lock:
             for entry in self._entries:
-                if entry.left == 0 or not entry.trouble.meets(kind):
+                if entry.left == 0 or not entry.trouble.meets(kind, over):
                     continue
                 if entry.trouble.decides:
                     if deciding:

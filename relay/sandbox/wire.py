@@ -71,7 +71,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """Record one call from its arrival; `status` comes when it is answered, and stays None when it is not."""
+    """Record one call from its arrival; `status` comes when it is answered, and stays None when it is not.
+
+    `socket` is the number of the WebSocket that it came over, None for HTTP. Of such a call `path` is the
+    name that was called, `body` the frame, `headers` are those of the handshake, and `status` is what HTTP
+    would have had for the answer.
+    """
 
     at: float
     method: str
@@ -80,6 +85,7 @@ class RecordedCall:
     body: bytes
     status: int | None
     kind: Kind
+    socket: int | None = None
 
 
 @dataclass(frozen=True)

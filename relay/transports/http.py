@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from relay.alarm import Alarm
 from relay.errors import NotSent, Unknown
-from relay.vendor import Answer, Call, Clearance
+from relay.vendor import Answer, Call, Clearance, LoggedIn
 
 #: Seconds that a connection may take to open: DNS aside, a broker that needs longer is down.
 CONNECT_S = 1.5
@@ -158,16 +158,14 @@ class HttpTransport:
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=_KEPT_CONNECTIONS, max_retries=0)
         self._alarm = alarm
 
-    def carry(
-        self, call: Call, *, session: Mapping[str, str], within_s: float, clearance: Clearance
-    ) -> Answer:
+    def carry(self, call: Call, *, session: LoggedIn | None, within_s: float, clearance: Clearance) -> Answer:
         """Carry the call as `relay.transport.Transport` promises."""
         flight = _Flight(clearance)
         _under_way.flight = flight
         self._alarm.after(within_s, flight.cut_off)
         try:
             response = self._adapter.send(
-                self._prepared(call, session),
+                self._prepared(call, session.headers if session else {}),
                 stream=True,
                 timeout=(min(CONNECT_S, within_s), within_s),
                 verify=True,
@@ -180,6 +178,17 @@ class HttpTransport:
                 flight.landed = True
             _under_way.flight = None
         return answer
+
+    def holds(self, session: LoggedIn) -> bool:  # noqa: ARG002 - the same for all
+        """Say yes: a session over HTTP lives at the vendor."""
+        return True
+
+    def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
+        """Do nothing: each call takes a connection that is open and fresh, or opens one."""
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._adapter.close()
 
     def shown(self, call: Call) -> Mapping[str, object]:
         """Show the call as it would be sent, with every credential masked."""

@@ -1,4 +1,4 @@
-"""AlphaPoint, over its HTTP gateway: translation and reading of answers.
+"""AlphaPoint, over its HTTP gateway and its WebSocket: translation and reading of answers.
 
 Documents: https://alphapoint.github.io/slate/ (CancelOrder, CancelAllOrders, GetOpenOrders, GetOrderStatus,
 GetInstruments, AuthenticateUser); its 3.3 page says that CancelAllOrders has lost UserId and InstrumentId,
@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from relay.cancel import Cancel, Scope
 from relay.errors import CredentialRefused, Gone, Refused, Throttled, Unknown, Unreadable
 from relay.reading import created, folded, id_of, is_header, json_of, rows_of, wait_ms, whole
-from relay.vendor import Answer, Call, Order, State, Vendor
+from relay.vendor import Answer, Call, Frame, Order, State, Vendor
 
 #: Whose answers are read here, as the sentences have it.
 _WHOSE = "AlphaPoint's"
@@ -94,14 +94,20 @@ class AlphaPoint(Vendor):
         return replace(self, oms_id=oms_id, client_order_id=own_id)
 
     def log_in(self) -> Generator[Call, Answer, Mapping[str, str]]:
-        """Log in by the signature of an API key (AuthenticateUser), or by password (Authenticate) [3P]."""
+        """Log in by an API key's signature, or by password (AuthenticateUser; over HTTP as clients do [3P]).
+
+        Over a WebSocket the session is the socket's, and its answer need not name it.
+        """
         if isinstance(self.credential, ApiKey):
-            call = Call("GET", "/AuthenticateUser", headers=self._signed(self.credential), limit="log-ins")
+            path, headers = "/AuthenticateUser", self._signed(self.credential)
+            frame = Frame("AuthenticateUser", headers)
         else:
-            pair = f"{self.credential.username}:{self.credential.password}"
-            basic = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-            call = Call("GET", "/Authenticate?grant_type=client_credentials", headers=basic, limit="log-ins")
-        answer = yield call
+            username, password = self.credential.username, self.credential.password
+            path = "/Authenticate?grant_type=client_credentials"
+            basic = base64.b64encode(f"{username}:{password}".encode()).decode()
+            headers = {"Authorization": f"Basic {basic}"}
+            frame = Frame("AuthenticateUser", {"UserName": username, "Password": password})
+        answer = yield Call("GET", path, headers=headers, limit="log-ins", frame=frame)
         body = folded(json_of(answer))
         said = body or {}
         refused = said.get("authenticated") is False or whole(said.get("errorcode")) == _NOT_AUTHORIZED
@@ -119,9 +125,9 @@ class AlphaPoint(Vendor):
                 "(ALPHAPOINT_API_KEY, ALPHAPOINT_API_SECRET, ALPHAPOINT_USER_ID) that needs none"
             )
         token = said.get("sessiontoken")
-        if said.get("authenticated") is not True or not is_header(token):
+        if said.get("authenticated") is not True or not (is_header(token) or answer.connection):
             raise Unreadable("AlphaPoint's answer to the log-in has no session")
-        return {"APToken": token}
+        return {"APToken": token} if is_header(token) else {}
 
     def session_ended(self, answer: Answer) -> bool:
         """Take 401, NDAX's 404 [3P] and errorcode 20 for the end: no call is carried out then."""
@@ -135,8 +141,7 @@ class AlphaPoint(Vendor):
         return self._numbered(cancel, cancel.name)
 
     def _numbered(self, cancel: Cancel, symbol: str) -> Generator[Call, Answer, Cancel]:
-        path = f"/GetInstruments?{urlencode({'OMSId': self.oms_id})}"
-        rows = _rows((yield Call("GET", path, keep_s=_INSTRUMENTS_KEEP_S)))
+        rows = _rows((yield self._get("GetInstruments", keep_s=_INSTRUMENTS_KEEP_S)))
         symbols = [(id_of(row, "instrumentid", _WHOSE), str(row.get("symbol") or "")) for row in rows]
         for plain in (str.casefold, _plain):
             # Nothing is left of a chart's "NDAX:", which is no instrument without a symbol.
@@ -180,12 +185,12 @@ class AlphaPoint(Vendor):
             body["UserId"] = cancel.user_id
         if cancel.scope is Scope.INSTRUMENT:
             body["InstrumentId"] = cancel.name
-        _taken((yield Call("POST", "/CancelAllOrders", body)))
+        _taken((yield Call("POST", "/CancelAllOrders", body, frame=Frame("CancelAllOrders", body))))
         return None
 
     def accounts(self) -> Generator[Call, Answer, tuple[str | int, ...]]:
         """List the user's accounts (GetUserAccounts): an array of ids [3P], where the page prints no JSON."""
-        answer = yield Call("GET", f"/GetUserAccounts?{urlencode({'OMSId': self.oms_id})}")
+        answer = yield self._get("GetUserAccounts")
         found = _read(answer, json_of(answer))
         ids = [whole(each) for each in found] if isinstance(found, list) else []
         if not ids or not all(ids):
@@ -194,14 +199,14 @@ class AlphaPoint(Vendor):
 
     def working(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
         """List the account's open orders, of all its users (GetOpenOrders)."""
-        rows = _rows((yield Call("GET", f"/GetOpenOrders?{self._query(AccountId=account)}")))
-        orders = [_order(row, account) for row in rows]
+        rows = _rows((yield self._get("GetOpenOrders", AccountId=account)))
+        orders = [order_of(row, account) for row in rows]
         return tuple(order for order in orders if not order.state.over)
 
     def recent(self, account: str | int) -> Generator[Call, Answer, tuple[Order, ...]]:
         """List the account's newest orders (GetOrdersHistory); their order is not documented [U]."""
-        rows = _rows((yield Call("GET", f"/GetOrdersHistory?{self._query(AccountId=account, Depth=_DEPTH)}")))
-        orders = [_order(row, account) for row in rows]
+        rows = _rows((yield self._get("GetOrdersHistory", AccountId=account, Depth=_DEPTH)))
+        orders = [order_of(row, account) for row in rows]
         return tuple(sorted(orders, key=lambda order: int(order.order_id), reverse=True))
 
     def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
@@ -213,18 +218,18 @@ class AlphaPoint(Vendor):
         body: dict[str, Any] = {"OMSId": self.oms_id, "AccountId": account, "OrderId": order_id}
         if self.client_order_id is not None:
             body["ClOrderId"] = self.client_order_id
-        _taken((yield Call("POST", "/CancelOrder", body)))
+        _taken((yield Call("POST", "/CancelOrder", body, frame=Frame("CancelOrder", body))))
 
     def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
         """Read one order (GetOrderStatus): an array of one, as documented, or the order itself [3P]."""
-        answer = yield Call("GET", f"/GetOrderStatus?{self._query(AccountId=account, OrderId=order_id)}")
+        answer = yield self._get("GetOrderStatus", AccountId=account, OrderId=order_id)
         found = _read(answer, json_of(answer))
         if found == []:
             raise Gone("AlphaPoint shows no such order")
         row = folded(found[0] if isinstance(found, list) and len(found) == 1 else found)
         if row is None:
             raise Unreadable("AlphaPoint's answer shows no order")
-        order = _order(row, account)
+        order = order_of(row, account)
         if order.order_id != order_id:
             raise Unreadable("AlphaPoint answered about another order")
         return order
@@ -234,8 +239,10 @@ class AlphaPoint(Vendor):
         known = isinstance(asked, int) and shown.instrument_id is not None
         return asked == shown.instrument_id if known else None
 
-    def _query(self, **ids: str | int) -> str:
-        return urlencode({"OMSId": self.oms_id, **ids})
+    def _get(self, name: str, *, keep_s: float = 0.0, **ids: str | int) -> Call:
+        """Write a call that reads."""
+        payload = {"OMSId": self.oms_id, **ids}
+        return Call("GET", f"/{name}?{urlencode(payload)}", keep_s=keep_s, frame=Frame(name, payload))
 
     def _signed(self, credential: ApiKey) -> dict[str, str]:
         """Sign as two public clients do [3P]: lowercase hex HMAC-SHA256 of Nonce + UserId + APIKey."""
@@ -245,7 +252,8 @@ class AlphaPoint(Vendor):
         return {"Nonce": nonce, "APIKey": credential.key, "Signature": signature, "UserId": user_id}
 
 
-def _order(row: Mapping[str, Any], account: str | int) -> Order:
+def order_of(row: Mapping[str, Any], account: str | int) -> Order:
+    """Read an order's row, its names folded; raise `Unreadable` where it is none of the account's."""
     shown = whole(row.get("account"))
     if shown is not None and shown != account:
         raise Unreadable("AlphaPoint answered about another account")

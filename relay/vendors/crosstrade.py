@@ -1,9 +1,10 @@
-"""CrossTrade, over its REST calls: translation and reading of answers.
+"""CrossTrade, over its REST calls and its WebSocket: translation and reading of answers.
 
 Documents: https://crosstrade.io/docs/api/orders/post-cancel-orders (bulk), …/post-cancel-order (one),
 https://docs.crosstrade.io/api/orders/get-order, …/api/rate-limiting, https://crosstrade.io/llms-full.txt
-(envelope, errors), https://crosstrade.io/ai/AGENTS.md (`cancelall`, accounts). Marks: [3P] seen in
-third-party code, [U] not documented.
+(envelope, errors), https://crosstrade.io/ai/AGENTS.md (`cancelall`, accounts),
+https://docs.crosstrade.io/api/websocket-api (`rpc`, which names the two cancels and no read). Marks: [3P]
+seen in third-party code, [I] inferred, [U] not documented.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from relay.cancel import Cancel, Scope
 from relay.errors import Gone, Refused, Throttled, Unknown, Unreadable
 from relay.instrument import same_contract
 from relay.reading import NO_NAMES, json_of, segment, wait_ms
-from relay.vendor import Answer, Call, Created, Order, State, Vendor
+from relay.vendor import Answer, Call, Created, Frame, Order, State, Vendor
 from schemas.alert import milliseconds
 
 #: The stable words of a cancel that found no working order (post-cancel-order, newest page).
 _GONE = "not found or already terminal"
+
+#: How errors begin that are documented for what cannot be done (llms-full.txt, post-cancel-order).
+_REFUSALS = ("invalid",)
 
 #: The documents give no header on 429 [U]; a bucket refilled at 3/s has a call again after this.
 _THROTTLED_MS = 350
@@ -90,7 +94,8 @@ class CrossTrade(Vendor):
                 message = "an instrument's cancel without an instrument must never be sent"
                 raise AssertionError(message)
             body = {"instrument": cancel.name}
-        answer = yield Call("POST", f"{_account(cancel.account)}/orders/cancel", body)
+        frame = Frame("CancelOrders", {"account": cancel.account, **body})
+        answer = yield Call("POST", f"{_account(cancel.account)}/orders/cancel", body, frame=frame)
         order_ids = _read(answer).get("orderIds")
         if not isinstance(order_ids, list) or not all(map(_is_name, order_ids)):
             raise Unreadable("CrossTrade's answer does not name the orders it took")
@@ -112,7 +117,8 @@ class CrossTrade(Vendor):
     def cancel_one(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, None]:
         """Cancel one order (post-cancel-order)."""
         path = f"{_account(account)}/orders/{segment(order_id)}/cancel"
-        _read((yield Call("POST", path, {})))
+        frame = Frame("Cancel", {"account": account, "orderId": order_id})
+        _read((yield Call("POST", path, {}, frame=frame)))
 
     def look(self, account: str | int, order_id: str | int) -> Generator[Call, Answer, Order]:
         """Read one order (get-order). What is answered for an unknown one is not documented [U].
@@ -179,6 +185,8 @@ def _read(answer: Answer) -> Mapping[str, Any]:
     and `error`, or `error` alone (both shapes are documented).
     """
     body = _json(answer)
+    if answer.connection and not answer.status:
+        return _read_frame(answer, body)
     if answer.status == 408:
         raise Unknown(f"CrossTrade: NinjaTrader is not connected or did not answer (408){_words(body)}")
     if answer.status == 429:
@@ -190,17 +198,37 @@ def _read(answer: Answer) -> Mapping[str, Any]:
     if not 200 <= answer.status < 300:
         # A redirect is never followed with a credential; the documents have it for wrong addresses.
         raise Refused(f"CrossTrade answered {answer.status}, a redirect: CROSSTRADE_URL is probably wrong")
+    if body is not None and body.get("success") is False:
+        _refuse(answer, body)
+    return _proven(body)
+
+
+def _read_frame(answer: Answer, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Read an answer that came over the WebSocket, which has no status: an error is one by its words alone.
+
+    Only words that are documented for a refusal refuse. Any other error may be what 408 is over HTTP, an
+    add-on that is not connected or did not answer, and proves nothing.
+    """
+    said = str((body or {}).get("error") or "").lower()
+    if body is None or body.get("success") is True or not said:
+        return _proven(body)
+    if "rate limit" in said:
+        raise Throttled("CrossTrade: rate limit exceeded", _wait_ms(answer, body))
+    if said.startswith(_REFUSALS) or _GONE in said:
+        _refuse(answer, body)
+    raise Unknown(f"CrossTrade answered with an error{_words(body)}")
+
+
+def _proven(body: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if body is None:
         raise Unreadable("CrossTrade's answer cannot be read")
-    if body.get("success") is False:
-        _refuse(answer, body)
     if body.get("success") is not True:
         raise Unreadable('CrossTrade\'s answer lacks "success": true')
     return body
 
 
 def _refuse(answer: Answer, body: Mapping[str, Any] | None) -> NoReturn:
-    words = f"CrossTrade answered {answer.status}{_words(body)}"
+    words = f"CrossTrade answered {answer.status or 'with an error'}{_words(body)}"
     if body is not None and _GONE in str(body.get("error", "")).lower():
         raise Gone(words)
     raise Refused(words)

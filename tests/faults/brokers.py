@@ -16,6 +16,7 @@ from relay.sandbox.alphapoint import AlphaPointBehaviour
 from relay.sandbox.autoshares import AutosharesBehaviour
 from relay.sandbox.book_behaviour import BookBehaviour
 from relay.sandbox.crosstrade import CrossTradeBehaviour
+from tests.faults.frames import over_http
 from tests.faults.plan import OWN_USER, Order, accounts_of, strangers_accounts
 from tests.faults.weather import Faulty, FaultyAlphaPoint, FaultyAutoshares, FaultyCrossTrade, Weather
 
@@ -128,6 +129,20 @@ class Brokers:
         }
 
     @property
+    def sockets(self) -> dict[str, str]:
+        """Give the settings that have it speak over WebSockets, one from the first call on, one always."""
+        crosstrade, alphapoint = self.by_vendor["crosstrade"], self.by_vendor["alphapoint"]
+        assert isinstance(crosstrade, FaultyCrossTrade)
+        assert isinstance(alphapoint, FaultyAlphaPoint)
+        return {
+            "CROSSTRADE_TRANSPORT": "websocket",
+            "CROSSTRADE_WS_URL": crosstrade.ws_url,
+            "ALPHAPOINT_TRANSPORT": "websocket",
+            "ALPHAPOINT_WS_URL": alphapoint.ws_url,
+            "ALPHAPOINT_WS_OPEN": "always",
+        }
+
+    @property
     def met(self) -> Counter[str]:
         """Count the troubles that calls met."""
         return sum((broker.weather.met for broker in self.by_vendor.values()), Counter())
@@ -166,5 +181,10 @@ class Brokers:
         calls = requests.get(f"{control}calls", timeout=_READ_S).json()["calls"]
         return Evidence(
             {order["id"]: order for order in orders},
-            [call for call in calls if call["kind"] in {"one", "bulk"}],
+            [_over_http(call) for call in calls if call["kind"] in {"one", "bulk"}],
         )
+
+
+def _over_http(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    path, body = over_http(call["path"], call["body"])
+    return {**call, "path": path, "body": body.decode("utf-8", "replace")}

@@ -118,8 +118,8 @@ def run(options: Options, folder: Path, say: Callable[[str], None]) -> Report:
 def _stage(options: Options, folder: Path) -> Iterator[tuple[Stage, Sequence[int]]]:
     """Start Redis and the machines against brokers' addresses at which nobody is yet."""
     with Brokers(options.seed, [0], [0, 0, 0], 0.0) as nobody:
-        ports, settings = nobody.ports, nobody.settings
-    with Stage(folder, settings) as stage:
+        ports, settings, sockets = nobody.ports, nobody.settings, nobody.sockets
+    with Stage(folder, (settings, {**settings, **sockets})) as stage:
         yield stage, ports
 
 

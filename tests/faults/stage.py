@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,9 +22,6 @@ from tests.running import SECRET, Process, RunningRelay, worker
 
 #: Seconds of the relay's lease: short, so that a process is paused past it, and taken over from, often.
 LEASE_S = 2.0
-
-#: Machines that share one Redis.
-MACHINES = 2
 
 #: Web processes of each machine, as the Procfile has it.
 WEB_PROCESSES = 2
@@ -87,19 +84,18 @@ class Machine:
 class Stage:
     """Redis and the machines."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        """Take an empty folder, and the settings that lead to the brokers."""
+    def __init__(self, folder: Path, settings: Sequence[Mapping[str, str]]) -> None:
+        """Take an empty folder, and for each machine the settings that lead it to the brokers."""
         self.server = DurableRedis(folder)
-        environ = {
+        own = {
             "REDIS_URL": self.server.url,
             "RELAY_SECRET": SECRET,
             "RELAY_LEASE": f"{LEASE_S:g}",
-            **settings,
         }
         self.redis = redis.Redis.from_url(
             self.server.url, decode_responses=True, socket_timeout=2.0, socket_connect_timeout=2.0
         )
-        self._environ = environ
+        self._environs = [{**own, **each} for each in settings]
         self.machines: tuple[Machine, ...] = ()
         self._stopping = threading.Event()
         self._lifting = threading.Thread(target=self._lift, name="lift", daemon=True)
@@ -107,7 +103,7 @@ class Stage:
     def __enter__(self) -> Self:
         """Start all of it."""
         self.server.start()
-        self.machines = tuple(Machine(self._environ) for _ in range(MACHINES))
+        self.machines = tuple(map(Machine, self._environs))
         try:
             for machine in self.machines:
                 machine.start()

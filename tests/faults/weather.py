@@ -5,6 +5,7 @@ So the third call about an account meets the same trouble in every run of a seed
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import threading
@@ -24,6 +25,7 @@ from relay.sandbox.order_book import OrderBook
 from relay.sandbox.server import SandboxServer
 from relay.sandbox.trouble import Entry, Met, Trouble, Troubles
 from relay.sandbox.wire import Kind, Request
+from tests.faults.frames import over_http
 
 #: The day of a contract's name that has its own date is of no account.
 SOME_DAY = date(2026, 1, 1)
@@ -187,6 +189,10 @@ class Weather(Troubles):
         """Take the call that this thread is about to serve; `yes` is how the broker would agree to it."""
         self._asked.request, self._asked.yes = request, yes
 
+    def take_over_socket(self, kind: Kind) -> Met:
+        """Draw what a call in a frame runs into."""
+        return self.take(kind)
+
     def take(self, kind: Kind) -> Met:
         """Draw what the call runs into."""
         request: Request = self._asked.request
@@ -248,6 +254,13 @@ class Faulty(SandboxServer):
         """Answer one call, as the weather is."""
         self.weather.asked(request, self.yes)
         return super().serve(request, send)
+
+    def record(self, request: Request, kind: Kind, over_socket: int | None = None) -> int:
+        """Note whose call in a frame this is, before it meets the weather."""
+        if over_socket is not None:
+            target, body = over_http(request.target, request.body)
+            self.weather.asked(dataclasses.replace(request, target=target, body=body), self.yes)
+        return super().record(request, kind, over_socket)
 
     def cut(self) -> None:
         """Cut every connection, in the middle of whatever goes over it."""

@@ -8,7 +8,7 @@ ways, or whose documents leave two readings that matter, has a row for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay.sandbox.alphapoint import AlphaPointBehaviour, AlphaPointSandbox
@@ -71,6 +71,8 @@ class Row:
     colleague: int | None = None
     stranger: Id | None = None
     logs_in: bool = False
+    #: The setting of its WebSocket's address, for a row whose calls go over that.
+    ws_address: str | None = None
     end_sessions: Callable[[Broker], None] = field(default=lambda _: None)
 
     def __str__(self) -> str:
@@ -121,6 +123,14 @@ CROSSTRADE = Row(
     one_call={"order_id": False, "instrument": True, "account": True, "everything": True},
     wrong=({"CROSSTRADE_TOKEN": "invented-wrong-token"},),
     tried=frozenset({"cancel", "read"}),
+)
+
+
+CROSSTRADE_SOCKET = replace(
+    CROSSTRADE,
+    name="crosstrade, websocket",
+    settings={**CROSSTRADE.settings, "CROSSTRADE_TRANSPORT": "websocket"},
+    ws_address="CROSSTRADE_WS_URL",
 )
 
 
@@ -205,6 +215,18 @@ ALPHAPOINT_BY_ORDER = Row(
     wrong=({"ALPHAPOINT_API_SECRET": "invented-wrong-secret"},),
     tried=frozenset({"cancel", "read", "login"}),
     **_ALPHAPOINT,
+)
+
+ALPHAPOINT_SOCKET = replace(
+    ALPHAPOINT_BY_ORDER,
+    name="alphapoint, websocket",
+    settings={
+        "ALPHAPOINT_USERNAME": "invented-trader@example.com",
+        "ALPHAPOINT_PASSWORD": "invented:alphapoint-password",
+        "ALPHAPOINT_TRANSPORT": "websocket",
+    },
+    wrong=({"ALPHAPOINT_PASSWORD": "invented:wrong-password"},),
+    ws_address="ALPHAPOINT_WS_URL",
 )
 
 ALPHAPOINT_BULK = Row(
@@ -315,4 +337,12 @@ AUTOSHARES_VENUE = Row(
     **_AUTOSHARES,
 )
 
-ROWS: tuple[Row, ...] = (CROSSTRADE, ALPHAPOINT_BY_ORDER, ALPHAPOINT_BULK, AUTOSHARES_OMS, AUTOSHARES_VENUE)
+ROWS: tuple[Row, ...] = (
+    CROSSTRADE,
+    CROSSTRADE_SOCKET,
+    ALPHAPOINT_BY_ORDER,
+    ALPHAPOINT_SOCKET,
+    ALPHAPOINT_BULK,
+    AUTOSHARES_OMS,
+    AUTOSHARES_VENUE,
+)

@@ -19,13 +19,21 @@ from relay.outcome import Outcome
 from relay.pipeline import Pipeline, Received
 from relay.record import Record
 from relay.reply import Reply
+from relay.sandbox.alphapoint_frames import AlphaPointTalk
+from relay.sandbox.autoshares import AutosharesSandbox
 from relay.sandbox.control import SECRET_HEADERS
+from relay.sandbox.crosstrade_frames import CrossTradeTalk
+from relay.sandbox.talk import Ask, Talk
+from relay.sandbox.talk import Reply as SocketReply
 from relay.sandbox.wire import Answer, Kind, RecordedCall, Request
 from relay.settings import Settings
 from tests.e2e.test_secrets import everything_in, found
 from tests.running import SECRET, until
 from tests.vendors.desk import DESK, Resting, has
-from tests.vendors.expectations import Id, Row
+from tests.vendors.expectations import Broker, Id, Row
+
+#: Meets one call, of its kind, and answers it in the broker's place or by it.
+Meet = Callable[[Kind, Request, Callable[[Request], Answer]], Answer]
 
 #: Seconds from a cancel that the broker took to the exchange's confirmation.
 SOON_S = 0.01
@@ -55,6 +63,7 @@ class Stage:
             "RELAY_CONTENT_TTL": "0",
             "LOG_LEVEL": "DEBUG",
             row.address: self.broker.url,
+            **_socket_of(row, self.broker),
             **row.settings,
             **changes,
         }
@@ -70,13 +79,13 @@ class Stage:
     def __enter__(self) -> Self:
         """Open the broker, and set the worker to work."""
         self.broker.start()
-        self._relay.worker.start()
+        self._relay.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End all of it; every trouble ends first, so that nothing is waited for."""
         self.broker.trouble = None
-        self._relay.worker.stop()
+        self._relay.stop()
         self.broker.stop()
 
     def place(self, order: Resting = DESK["buy"], *, ago_s: float = LONG_AGO_S, quantity: int = 1) -> str:
@@ -127,12 +136,23 @@ class Stage:
             until(asked_for, within=PATIENCE_S, what=f"the cancel of {order_id}")
             self.broker.book.move(order_id, self.row.cancelled)
 
+    def calm(self) -> None:
+        """End all trouble, and with it what hangs: over a socket that is its end."""
+        self.broker.trouble = None
+        if not isinstance(self.broker, AutosharesSandbox):
+            self.broker.sockets.close(None)
+
     @contextlib.contextmanager
-    def between(self, meet: Callable[[Request, Callable[[Request], Answer]], Answer]) -> Iterator[None]:
-        """Stand between relay and broker: what is given sees each request, and the broker's way to answer."""
-        answer = self.broker.answer
+    def between(self, meet: Meet) -> Iterator[None]:
+        """Stand between relay and broker: what is given sees each call, and the broker's way to answer.
+
+        A call in a frame is met with its fields among its headers, and answered by what its frame carries.
+        """
+        kind_of, answer = self.broker.kind_of, self.broker.answer
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.broker, "answer", lambda request: meet(request, answer))
+            for talk, carried in _TALKS:
+                patch.setattr(talk, "answer", _meeting(meet, talk.answer, carried))
+            patch.setattr(self.broker, "answer", lambda request: meet(kind_of(request), request, answer))
             yield
 
     def send(self, **fields: Any) -> Reply:  # noqa: ANN401 - a JSON value
@@ -194,6 +214,35 @@ class Stage:
             "Redis": found(kept, *secrets),
         }
         return {where: what for where, what in leaks.items() if what}
+
+
+def _meeting(
+    meet: Meet, answer: Callable[[Any, Ask], SocketReply], carried: Callable[[Any], bytes]
+) -> Callable[[Talk, Ask], SocketReply]:
+    def met(talk: Talk, ask: Ask) -> SocketReply:
+        def by_broker(request: Request) -> Answer:
+            reply = answer(talk, talk.read(request.body.decode()))
+            return Answer(reply.status, carried(json.loads(reply.frame or "null")))
+
+        if ask.kind == "other":
+            return answer(talk, ask)
+        return talk.wrap(ask, meet(ask.kind, ask.with_fields, by_broker))
+
+    return met
+
+
+#: What CrossTrade's frames carry, and AlphaPoint's.
+_TALKS: tuple[tuple[type[Talk], Callable[[Any], bytes]], ...] = (
+    (CrossTradeTalk, lambda frame: json.dumps(frame["data"]).encode()),
+    (AlphaPointTalk, lambda frame: str(frame["o"]).encode()),
+)
+
+
+def _socket_of(row: Row, broker: Broker) -> dict[str, str]:
+    if row.ws_address is None:
+        return {}
+    assert not isinstance(broker, AutosharesSandbox)  # it has none
+    return {row.ws_address: broker.ws_url}
 
 
 def outcomes(record: Record) -> dict[Id, Outcome]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.cancel import Cancel, Scope
 from relay.errors import Gone, Refused, Throttled, Unknown, Unreadable, VendorError
-from relay.vendor import Answer, Call
+from relay.vendor import Answer, Call, Frame
 from relay.vendors.alphapoint import AlphaPoint
 from tests.vendors.dialogue import answer, held, kind_of, said_of
 from tests.vendors.of_alphapoint import (
@@ -188,21 +188,29 @@ def test_one_order_is_cancelled_by_the_id_that_is_unique(cancel: Cancel, body: s
 
 @pytest.mark.promise(4)
 def test_reads_are_asked_for_as_public_clients_do() -> None:
-    """What only reads is a GET with its ids in the query, of the alert's own order management system."""
+    """What only reads is a GET with its ids in the query, and a frame with the same ids as numbers."""
     there = AP.of(replace(OF_INSTRUMENT, oms_id=2))
 
-    assert next(AP.working(ACCOUNT)) == Call("GET", "/GetOpenOrders?OMSId=1&AccountId=4")
-    assert next(AP.recent(ACCOUNT)) == Call("GET", "/GetOrdersHistory?OMSId=1&AccountId=4&Depth=100")
-    assert next(AP.look(ACCOUNT, BIG)) == Call(
-        "GET", "/GetOrderStatus?OMSId=1&AccountId=4&OrderId=9007199254740993"
+    def read(name: str, query: str, ids: dict[str, int], *, keep_s: float = 0.0) -> Call:
+        return Call("GET", f"/{name}?{query}", keep_s=keep_s, frame=Frame(name, ids))
+
+    of_account = {"OMSId": 1, "AccountId": 4}
+    assert next(AP.working(ACCOUNT)) == read("GetOpenOrders", "OMSId=1&AccountId=4", of_account)
+    assert next(AP.recent(ACCOUNT)) == read(
+        "GetOrdersHistory", "OMSId=1&AccountId=4&Depth=100", {**of_account, "Depth": 100}
     )
-    assert next(AP.accounts()) == Call("GET", "/GetUserAccounts?OMSId=1")
-    assert next(there.working(ACCOUNT)) == Call("GET", "/GetOpenOrders?OMSId=2&AccountId=4")
-    assert next(there.accounts()) == Call("GET", "/GetUserAccounts?OMSId=2")
+    assert next(AP.look(ACCOUNT, BIG)) == read(
+        "GetOrderStatus", "OMSId=1&AccountId=4&OrderId=9007199254740993", {**of_account, "OrderId": BIG}
+    )
+    assert next(AP.accounts()) == read("GetUserAccounts", "OMSId=1", {"OMSId": 1})
+    assert next(there.working(ACCOUNT)) == read(
+        "GetOpenOrders", "OMSId=2&AccountId=4", {"OMSId": 2, "AccountId": 4}
+    )
+    assert next(there.accounts()) == read("GetUserAccounts", "OMSId=2", {"OMSId": 2})
     assert next(there.bulk(OF_ACCOUNT)).body == {"OMSId": 2, "AccountId": ACCOUNT}
     asked = AP.of(BY_SYMBOL).meaning(BY_SYMBOL)
     assert asked is not None
-    assert next(asked) == Call("GET", "/GetInstruments?OMSId=1", keep_s=600.0)
+    assert next(asked) == read("GetInstruments", "OMSId=1", {"OMSId": 1}, keep_s=600.0)
 
 
 @pytest.mark.promise(4)

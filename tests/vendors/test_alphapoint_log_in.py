@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.errors import CredentialRefused, Refused, Throttled, Unknown, Unreadable, VendorError
-from relay.vendor import Answer, Call
+from relay.vendor import Answer, Call, Frame
 from relay.vendors.alphapoint import AlphaPoint
 from tests.vendors.dialogue import answer, came_of, held, kind_of, said_of
 from tests.vendors.of_alphapoint import (
@@ -37,12 +37,9 @@ def test_an_api_key_logs_in_by_its_signature() -> None:
 
     signature = by_hand(API_SECRET.encode(), f"{NONCE}96{API_KEY}".encode())
     assert signature == "efd84fb9f496c532ea4c1fe3dbc058d63b95c2b285ea45517ee63b602be879eb"
-    assert sent == Call(
-        "GET",
-        "/AuthenticateUser",
-        headers={"Nonce": NONCE, "APIKey": API_KEY, "Signature": signature, "UserId": "96"},
-        limit="log-ins",
-    )
+    shown = {"Nonce": NONCE, "APIKey": API_KEY, "Signature": signature, "UserId": "96"}
+    frame = Frame("AuthenticateUser", shown)
+    assert sent == Call("GET", "/AuthenticateUser", headers=shown, limit="log-ins", frame=frame)
     assert session == {"APToken": "token-1"}
 
 
@@ -60,7 +57,7 @@ def test_each_log_in_has_a_nonce_of_its_own() -> None:
 
 @pytest.mark.promise(8)
 def test_a_user_logs_in_by_name_and_password() -> None:
-    """Basic credentials, in UTF-8, to Authenticate; the session is what the other way gives."""
+    """Basic credentials, in UTF-8, to Authenticate, or plain in a frame; the session is alike."""
     ((sent,), session) = held(
         BY_PASSWORD.log_in(), answer({"Authenticated": True, "UserId": 96, "SessionToken": "token-2"})
     )
@@ -71,6 +68,7 @@ def test_a_user_logs_in_by_name_and_password() -> None:
         "/Authenticate?grant_type=client_credentials",
         headers={"Authorization": f"Basic {basic}"},
         limit="log-ins",
+        frame=Frame("AuthenticateUser", {"UserName": "trader@example.com", "Password": "pass:wörd"}),
     )
     assert session == {"APToken": "token-2"}
 

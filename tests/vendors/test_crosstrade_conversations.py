@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.cancel import Cancel, Scope
 from relay.errors import Gone, Refused, Throttled, Unknown, VendorError
-from relay.vendor import Answer, Call, Created, Order, State
+from relay.vendor import Answer, Call, Created, Frame, Order, State
 from relay.vendors.crosstrade import CrossTrade
 
 T = TypeVar("T")
@@ -76,12 +76,22 @@ TOOK = answer({"orderIds": [ORDER], "success": True})
     [
         pytest.param(
             Cancel("crosstrade", "Sim101", Scope.INSTRUMENT, "MES 12-26"),
-            Call("POST", "/v1/api/accounts/Sim101/orders/cancel", {"instrument": "MES 12-26"}),
+            Call(
+                "POST",
+                "/v1/api/accounts/Sim101/orders/cancel",
+                {"instrument": "MES 12-26"},
+                frame=Frame("CancelOrders", {"account": "Sim101", "instrument": "MES 12-26"}),
+            ),
             id="an instrument",
         ),
         pytest.param(
             Cancel("crosstrade", "Sim101", Scope.ACCOUNT),
-            Call("POST", "/v1/api/accounts/Sim101/orders/cancel", {}),
+            Call(
+                "POST",
+                "/v1/api/accounts/Sim101/orders/cancel",
+                {},
+                frame=Frame("CancelOrders", {"account": "Sim101"}),
+            ),
             id="an account",
         ),
         pytest.param(
@@ -92,7 +102,10 @@ TOOK = answer({"orderIds": [ORDER], "success": True})
     ],
 )
 def test_a_bulk_cancel_goes_out_as_the_document_has_it(cancel: Cancel, call: Call) -> None:
-    """The path and the body are the vendor's, byte for byte, and the ids it names come back."""
+    """The path, the body and the rpc are the vendor's, and the ids it names come back.
+
+    No rpc is documented for all accounts, so that call goes over HTTP whatever the transport is.
+    """
     sent, named = held(CT.bulk(cancel), TOOK)
 
     assert sent == call
@@ -101,11 +114,14 @@ def test_a_bulk_cancel_goes_out_as_the_document_has_it(cancel: Cancel, call: Cal
 
 @pytest.mark.promise(4)
 def test_one_order_is_cancelled_and_read_at_its_own_address() -> None:
-    """An order's cancel has an empty body, a read has none, a list asks for what is active."""
+    """An order's cancel has an empty body, a read has none and is no rpc, a list asks for what is active."""
     took = answer({"orderId": ORDER, "success": True})
     base = "/v1/api/accounts/Sim101/orders"
 
-    assert held(CT.cancel_one("Sim101", ORDER), took)[0] == Call("POST", f"{base}/{ORDER}/cancel", {})
+    rpc = Frame("Cancel", {"account": "Sim101", "orderId": ORDER})
+    assert held(CT.cancel_one("Sim101", ORDER), took)[0] == Call(
+        "POST", f"{base}/{ORDER}/cancel", {}, frame=rpc
+    )
     assert held(CT.look("Sim101", ORDER), answer({"success": True, **row()}))[0] == Call(
         "GET", f"{base}/{ORDER}"
     )

@@ -21,14 +21,12 @@ WORDS = ("error", "detail", "errormsg", "Message", "Reason")
 class Echo:
     """Answer one call of each kind that is left with all the headers that it came with."""
 
-    def __init__(self, stage: Stage, status: int) -> None:
-        self._stage = stage
+    def __init__(self, status: int) -> None:
         self._status = status
         self.left: set[Kind] = set()
 
-    def meet(self, request: Request, answer: Callable[[Request], Answer]) -> Answer:
+    def meet(self, kind: Kind, request: Request, answer: Callable[[Request], Answer]) -> Answer:
         """Stand between the relay and its broker."""
-        kind = self._stage.broker.kind_of(request)
         if kind not in self.left:
             return answer(request)
         self.left.discard(kind)
@@ -42,7 +40,7 @@ class Echo:
 def test_credentials_that_the_vendor_repeats_are_kept_nowhere(row: Row, status: int, stage: Stage) -> None:
     """Not in the log, not in a reply, not in Redis: not even a session's, which no setting names."""
     stage.ended(stage.cancel(stage.place()))
-    echo = Echo(stage, status)
+    echo = Echo(status)
     kinds: tuple[Kind, ...] = ("one", "read")
 
     with stage.between(echo.meet):
