@@ -269,8 +269,11 @@ class Conversations:
             status, words = answer.status, "answered"
             self._line.breaker.answered()
         except RelayError as failure:
-            words = {NotSent: "not sent", Unknown: "unknown"}.get(type(failure), "stopped")
-            if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not connected):
+            kinds = {NotSent: "not sent", SessionLost: "not sent", Unknown: "unknown"}
+            words = kinds.get(type(failure), "stopped")
+            # That a session went with its connection says nothing of the vendor: the next log-in does.
+            reached = connected or isinstance(failure, SessionLost)
+            if isinstance(failure, Unknown) or (isinstance(failure, NotSent) and not reached):
                 self._line.breaker.failed(failure.words)
             raise
         finally:
