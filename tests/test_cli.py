@@ -136,7 +136,7 @@ def test_check_for_a_script_is_one_document(environ: dict[str, str], tmp_path: P
     assert (good.returncode, alone.returncode, bad.returncode) == (0, 0, 1)
     said = json.loads(good.stdout)
     assert (said["good"], said["warnings"]) == (True, [])
-    assert f"Redis: {environ['REDIS_URL']}" in said["settings"]
+    assert f"Redis: {environ['REDIS_URL']}, 8 connections a process" in said["settings"]
     assert said["findings"][1]["words"].startswith("crosstrade answers. Accounts: ")
     assert json.loads(alone.stdout) == {**said, "findings": []}
     told = json.loads(bad.stdout)

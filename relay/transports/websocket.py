@@ -25,6 +25,9 @@ SILENT_S = 5.0
 #: Seconds for the answer to a ping. A bulk call has one second to start in, a new socket included.
 PONG_S = 0.4
 
+#: The part of a call's time that is kept for that, where the call has little.
+_PONG_SHARE = 0.1
+
 #: Calls that may wait for their answers at a time.
 AT_ONCE = 256
 
@@ -156,7 +159,8 @@ class WebSocketTransport:
         A vendor that takes frames in turn may still act on a bulk call long after it was given up. One that
         answers a ping has come to it; from one that does not the socket is taken away.
         """
-        if waiting.over.wait(max(0.0, until - PONG_S - time.monotonic())):
+        left_s = until - time.monotonic()
+        if waiting.over.wait(max(0.0, left_s - min(PONG_S, left_s * _PONG_SHARE))):
             return
         connection = waiting.connection
         alive = connection.ping(self._frames.ping(next(self._numbers)), until=until)
