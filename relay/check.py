@@ -145,7 +145,7 @@ def _connections(relay: Relay) -> Iterator[Finding]:
 def _alphapoint(settings: AlphaPointSettings) -> str:
     who = f"user {settings.user_id} by API key" if settings.api_key else f"{settings.username} by password"
     how = "in one call, as up to version 3.2" if settings.bulk else "order by order"
-    where = f"{settings.url}{_socket(settings.socket)}"
+    where = f"{settings.url or ''}{_socket(settings.socket)}".removeprefix(" and ")
     return f"AlphaPoint: {where}, OMS {settings.oms_id}, {who}; an instrument is cancelled {how}"
 
 

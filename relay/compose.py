@@ -116,21 +116,28 @@ class _Way:
     """A vendor, where it is, what every call carries, and what it allows."""
 
     vendor: Vendor
-    url: str
+    #: None: over its WebSocket alone.
+    url: str | None
     headers: Mapping[str, str]
     budget: Budget
     socket: SocketSettings | None = None
     frames: Frames | None = None
 
 
+def _transport(way: _Way, alarm: Alarm, news: News) -> Transport:
+    http = None if way.url is None else HttpTransport(way.url, way.headers, alarm)
+    if way.socket and way.frames:
+        return WebSocketTransport(way.socket.url, way.headers, way.frames, http, news.tell)
+    if http is None:
+        raise AssertionError(f"{way.vendor.name} has no address")
+    return http
+
+
 def _line(way: _Way, ledger: Ledger, scrubber: Scrubber) -> Line:
     alarm, news = Alarm(), News()
-    transport: Transport = HttpTransport(way.url, way.headers, alarm)
-    if way.socket and way.frames:
-        transport = WebSocketTransport(way.socket.url, way.headers, way.frames, transport, news.tell)
     return Line(
         way.vendor,
-        transport,
+        _transport(way, alarm, news),
         way.budget,
         Session(way.vendor, way.budget.credential, ledger, scrubber),
         alarm,
@@ -164,7 +171,7 @@ def _alphapoint(settings: AlphaPointSettings) -> _Way:
         AlphaPoint(credential, settings.oms_id, reads_all_keys=settings.bulk, nonce=_milliseconds),
         settings.url,
         {},
-        Budget(_hashed("alphapoint", f"{settings.url} {known_by}"), {"log-ins": _LOG_INS}),
+        Budget(_hashed("alphapoint", f"{settings.address} {known_by}"), {"log-ins": _LOG_INS}),
         settings.socket,
         AlphaPointFrames(),
     )

@@ -97,7 +97,8 @@ class CrossTradeSettings:
 class AlphaPointSettings:
     """How AlphaPoint is reached: by an API key of `user_id`, or by name and password."""
 
-    url: str
+    #: None: over its WebSocket alone.
+    url: str | None
     api_key: Secret | None
     api_secret: Secret | None
     user_id: int | None
@@ -108,6 +109,11 @@ class AlphaPointSettings:
     bulk: bool
     #: None: over HTTP alone.
     socket: SocketSettings | None
+
+    @property
+    def address(self) -> str:
+        """Name where it is: by the gateway, where there is one."""
+        return self.url or (self.socket.url if self.socket else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,8 @@ def _half_given(given: Mapping[str, str]) -> list[str]:
                 mistakes.append(
                     f"{', '.join(missing)} is missing: {' and '.join(there)} cannot log in without"
                 )
-        if url not in given and any(name in given for names in ways for name in names):
+        by_socket = url == "ALPHAPOINT_URL" and given.get("ALPHAPOINT_TRANSPORT") == "websocket"
+        if url not in given and not by_socket and any(name in given for names in ways for name in names):
             mistakes.append(f"{url} is missing: where is the broker of these credentials?")
     if given.get("ALPHAPOINT_TRANSPORT") == "websocket" and "ALPHAPOINT_WS_URL" not in given:
         mistakes.append(

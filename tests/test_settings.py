@@ -534,3 +534,17 @@ def test_a_session_is_a_secret_from_the_moment_it_is_learnt() -> None:
     assert scrubber.scrub("APToken: a-session-token") == "APToken: ***"
     assert scrubber.scrub_bytes(b"a-session-token 1795271400000") == b"*** 1795271400000"
     assert scrubber.holds("note a-session-token")
+
+
+@pytest.mark.promise(10)
+def test_a_websocket_alone_is_an_address() -> None:
+    """AlphaPoint's calls all go over its WebSocket: its gateway may be left out, its own address may not."""
+    credential = {name: value for name, value in ALPHAPOINT.items() if name != "ALPHAPOINT_URL"}
+    over = {**credential, "ALPHAPOINT_TRANSPORT": "websocket"}
+
+    found = Settings.read(environ(**over, ALPHAPOINT_WS_URL="wss://host.example/WSGateway/")).alphapoint
+
+    assert found is not None
+    assert (found.url, found.address) == (None, "wss://host.example/WSGateway/")
+    assert [each.split()[0] for each in mistakes(environ(**over))] == ["ALPHAPOINT_WS_URL"]
+    assert [each.split()[0] for each in mistakes(environ(**credential))] == ["ALPHAPOINT_URL"]

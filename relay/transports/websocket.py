@@ -70,7 +70,7 @@ class WebSocketTransport:
         url: str,
         credential: Mapping[str, str],
         frames: Frames,
-        http: Transport,
+        http: Transport | None,
         tell: Callable[[Order], None],
     ) -> None:
         """Take the address, the handshake's headers, the frames, the way for the rest, and who gets news."""
@@ -94,7 +94,7 @@ class WebSocketTransport:
     def carry(self, call: Call, *, session: LoggedIn | None, within_s: float, clearance: Clearance) -> Answer:
         """Carry the call as `relay.transport.Transport` promises."""
         if call.frame is None:
-            return self._http.carry(call, session=session, within_s=within_s, clearance=clearance)
+            return self._over_http.carry(call, session=session, within_s=within_s, clearance=clearance)
         until = time.monotonic() + within_s
         try:
             connection = self._connected(session, until)
@@ -128,7 +128,8 @@ class WebSocketTransport:
             self._connected(session, time.monotonic() + within_s)
         except HandshakeRefusedError as refused:
             raise NotSent(f"no connection ({refused})") from refused
-        self._http.ready(session=session, within_s=within_s)
+        if self._http is not None:
+            self._http.ready(session=session, within_s=within_s)
 
     def close(self) -> None:
         """Take leave of the vendor; no call is carried any more."""
@@ -136,12 +137,13 @@ class WebSocketTransport:
         current = self._current
         if current is not None:
             current.close()
-        self._http.close()
+        if self._http is not None:
+            self._http.close()
 
     def shown(self, call: Call) -> Mapping[str, object]:
         """Show the call as it would be sent, with every credential masked."""
         if call.frame is None:
-            return self._http.shown(call)
+            return self._over_http.shown(call)
         # What goes with headers over HTTP is a log-in.
         frame = (
             Frame(call.frame.name, dict.fromkeys(call.frame.payload, "***")) if call.headers else call.frame
@@ -152,6 +154,12 @@ class WebSocketTransport:
             "headers": dict.fromkeys(self._credential, "***"),
             "frame": json.loads(self._frames.write(_STEP, frame)),
         }
+
+    @property
+    def _over_http(self) -> Transport:
+        if self._http is None:
+            raise NotSent("it goes over HTTP alone, and no address for that is set", tried=False)
+        return self._http
 
     def _wait(self, waiting: _Waiting, until: float) -> None:
         """Wait for the answer; where none comes, leave no frame behind in a queue that nobody works off.
