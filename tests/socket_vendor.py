@@ -79,6 +79,21 @@ def only_pings(vendor: SocketVendor, sock: ServerConnection) -> None:
             sock.send(reply(message))
 
 
+class _Said(logging.Handler):
+    """Hear a server say that it listens; what a test broke on purpose is no line of its output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listens = threading.Event()
+        self.logger = logging.Logger("vendor", logging.INFO)  # noqa: LOG001 - one for each server
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line."""
+        if record.msg.startswith("server listening"):
+            self.listens.set()
+
+
 class SocketVendor:
     """A WebSocket server of the websockets library; each socket is handed to a function."""
 
@@ -97,6 +112,7 @@ class SocketVendor:
         self.handshakes: list[Request] = []
         self.sockets: list[ServerConnection] = []
         self._on_handshake = on_handshake
+        said = _Said()
         self._server = serve(
             self._handle,
             "127.0.0.1",
@@ -104,8 +120,7 @@ class SocketVendor:
             ssl=context,
             process_request=self._asked,
             ping_interval=None,
-            # What a test broke on purpose is no line of its output.
-            logger=logging.getLogger("tests.nowhere"),
+            logger=said.logger,
             close_timeout=0.2,
             max_size=None,
         )
@@ -113,6 +128,8 @@ class SocketVendor:
         self.url = f"{'wss' if context else 'ws'}://localhost:{self.port}/ws"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
+        # All that it keeps open is open then, and can be told from what is ours.
+        assert said.listens.wait(20)
 
     def messages(self, sock: ServerConnection) -> Iterator[str]:
         """Give the messages of a socket as they come, and keep each."""

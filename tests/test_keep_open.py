@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.sync.server import ServerConnection
@@ -260,7 +261,7 @@ def test_a_log_in_that_is_refused_rests(
 
 
 @pytest.mark.promise(6)
-def test_neither_redis_nor_what_is_unforeseen_ends_the_looking(
+def test_a_redis_that_is_away_does_not_end_the_looking(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """While Redis is away nobody can log in; when it is back the socket is opened."""
@@ -276,6 +277,27 @@ def test_neither_redis_nor_what_is_unforeseen_ends_the_looking(
 
         until(lambda: relay.lines["alphapoint"].session.is_open, what="the log-in")
         relay.stop()
+
+
+@pytest.mark.promise(6)
+def test_what_is_unforeseen_does_not_end_the_looking(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours costs one look, and the next one opens the socket."""
+    vendor = desk.vendor(answers)
+    relay = desk.relay(of_crosstrade(vendor.url), start=False)
+    transport = relay.lines["crosstrade"].transport
+    ready, failed = transport.ready, threading.Event()
+
+    def fail_once(**given: Any) -> None:  # noqa: ANN401 - passed through
+        if not failed.is_set():
+            failed.set()
+            raise ZeroDivisionError
+        ready(**given)
+
+    monkeypatch.setattr(transport, "ready", fail_once)
+    relay.keep_open.start()
+
+    assert until(lambda: vendor.handshakes, what="the handshake")
+    assert failed.is_set()
 
 
 # The end
