@@ -36,6 +36,9 @@ SHORT = 0.5
 #: What the threads of open sockets are called.
 READER = "websocket"
 
+#: What a test has started: a test that fails must not keep the whole run from its end.
+_started: list[SocketVendor | WebSocketTransport] = []
+
 Behaviour = Callable[["SocketVendor", ServerConnection], None]
 
 
@@ -130,6 +133,7 @@ class SocketVendor:
         self._thread.start()
         # All that it keeps open is open then, and can be told from what is ours.
         assert said.listens.wait(20)
+        _started.append(self)
 
     def messages(self, sock: ServerConnection) -> Iterator[str]:
         """Give the messages of a socket as they come, and keep each."""
@@ -155,6 +159,8 @@ class SocketVendor:
 
     def close(self) -> None:
         """Stop, and leave no thread."""
+        if self.over.is_set():
+            return
         self.over.set()
         self.cut()
         self._server.shutdown()
@@ -231,7 +237,16 @@ def transport_to(
 ) -> WebSocketTransport:
     """Give a transport that speaks as to AlphaPoint, with a credential in its handshake or with none."""
     headers = {"Authorization": "Bearer invented"} if credential else {}
-    return WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    made = WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    _started.append(made)
+    return made
+
+
+def end_all() -> None:
+    """End whatever a test has started and not ended: transports first, as vendors wait for their sockets."""
+    for each in sorted(_started, key=lambda each: isinstance(each, SocketVendor)):
+        each.close()
+    _started.clear()
 
 
 def key_in(body: bytes) -> Any:  # noqa: ANN401 - whatever the call was given

@@ -19,6 +19,7 @@ from tests.socket_vendor import (
     Behaviour,
     SocketVendor,
     answers,
+    end_all,
     frame,
     gone,
     name_of,
@@ -121,6 +122,13 @@ class Desk:
             relay.stop()
         for vendor in self.vendors:
             vendor.close()
+
+
+@pytest.fixture(autouse=True)
+def all_ends() -> Iterator[None]:
+    """End what a test started."""
+    yield
+    end_all()
 
 
 @pytest.fixture
@@ -343,4 +351,3 @@ def test_a_deployed_process_opens_its_socket_and_takes_leave_of_it(redis_url: st
     until(lambda: sock.protocol.close_rcvd, what="the leave")
     assert sock.protocol.close_rcvd is not None
     assert sock.protocol.close_rcvd.code == 1000
-    vendor.close()
