@@ -36,6 +36,9 @@ SHORT = 0.5
 #: What the threads of open sockets are called.
 READER = "websocket"
 
+#: What a test has started: a test that fails must not keep the whole run from its end.
+_started: list[SocketVendor | WebSocketTransport] = []
+
 Behaviour = Callable[["SocketVendor", ServerConnection], None]
 
 
@@ -79,6 +82,21 @@ def only_pings(vendor: SocketVendor, sock: ServerConnection) -> None:
             sock.send(reply(message))
 
 
+class _Said(logging.Handler):
+    """Hear a server say that it listens; what a test broke on purpose is no line of its output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listens = threading.Event()
+        self.logger = logging.Logger("vendor", logging.INFO)  # noqa: LOG001 - one for each server
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line."""
+        if record.msg.startswith("server listening"):
+            self.listens.set()
+
+
 class SocketVendor:
     """A WebSocket server of the websockets library; each socket is handed to a function."""
 
@@ -97,6 +115,7 @@ class SocketVendor:
         self.handshakes: list[Request] = []
         self.sockets: list[ServerConnection] = []
         self._on_handshake = on_handshake
+        said = _Said()
         self._server = serve(
             self._handle,
             "127.0.0.1",
@@ -104,8 +123,7 @@ class SocketVendor:
             ssl=context,
             process_request=self._asked,
             ping_interval=None,
-            # What a test broke on purpose is no line of its output.
-            logger=logging.getLogger("tests.nowhere"),
+            logger=said.logger,
             close_timeout=0.2,
             max_size=None,
         )
@@ -113,6 +131,9 @@ class SocketVendor:
         self.url = f"{'wss' if context else 'ws'}://localhost:{self.port}/ws"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
+        # All that it keeps open is open then, and can be told from what is ours.
+        assert said.listens.wait(20)
+        _started.append(self)
 
     def messages(self, sock: ServerConnection) -> Iterator[str]:
         """Give the messages of a socket as they come, and keep each."""
@@ -138,6 +159,8 @@ class SocketVendor:
 
     def close(self) -> None:
         """Stop, and leave no thread."""
+        if self.over.is_set():
+            return
         self.over.set()
         self.cut()
         self._server.shutdown()
@@ -214,7 +237,16 @@ def transport_to(
 ) -> WebSocketTransport:
     """Give a transport that speaks as to AlphaPoint, with a credential in its handshake or with none."""
     headers = {"Authorization": "Bearer invented"} if credential else {}
-    return WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    made = WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    _started.append(made)
+    return made
+
+
+def end_all() -> None:
+    """End whatever a test has started and not ended: transports first, as vendors wait for their sockets."""
+    for each in sorted(_started, key=lambda each: isinstance(each, SocketVendor)):
+        each.close()
+    _started.clear()
 
 
 def key_in(body: bytes) -> Any:  # noqa: ANN401 - whatever the call was given

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.sync.server import ServerConnection
@@ -18,6 +19,7 @@ from tests.socket_vendor import (
     Behaviour,
     SocketVendor,
     answers,
+    end_all,
     frame,
     gone,
     name_of,
@@ -120,6 +122,13 @@ class Desk:
             relay.stop()
         for vendor in self.vendors:
             vendor.close()
+
+
+@pytest.fixture(autouse=True)
+def all_ends() -> Iterator[None]:
+    """End what a test started."""
+    yield
+    end_all()
 
 
 @pytest.fixture
@@ -260,7 +269,7 @@ def test_a_log_in_that_is_refused_rests(
 
 
 @pytest.mark.promise(6)
-def test_neither_redis_nor_what_is_unforeseen_ends_the_looking(
+def test_a_redis_that_is_away_does_not_end_the_looking(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """While Redis is away nobody can log in; when it is back the socket is opened."""
@@ -276,6 +285,27 @@ def test_neither_redis_nor_what_is_unforeseen_ends_the_looking(
 
         until(lambda: relay.lines["alphapoint"].session.is_open, what="the log-in")
         relay.stop()
+
+
+@pytest.mark.promise(6)
+def test_what_is_unforeseen_does_not_end_the_looking(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours costs one look, and the next one opens the socket."""
+    vendor = desk.vendor(answers)
+    relay = desk.relay(of_crosstrade(vendor.url), start=False)
+    transport = relay.lines["crosstrade"].transport
+    ready, failed = transport.ready, threading.Event()
+
+    def fail_once(**given: Any) -> None:  # noqa: ANN401 - passed through
+        if not failed.is_set():
+            failed.set()
+            raise ZeroDivisionError
+        ready(**given)
+
+    monkeypatch.setattr(transport, "ready", fail_once)
+    relay.keep_open.start()
+
+    assert until(lambda: vendor.handshakes, what="the handshake")
+    assert failed.is_set()
 
 
 # The end
@@ -321,4 +351,3 @@ def test_a_deployed_process_opens_its_socket_and_takes_leave_of_it(redis_url: st
     until(lambda: sock.protocol.close_rcvd, what="the leave")
     assert sock.protocol.close_rcvd is not None
     assert sock.protocol.close_rcvd.code == 1000
-    vendor.close()

@@ -23,6 +23,7 @@ from tests.socket_vendor import (
     SocketVendor,
     always,
     call,
+    end_all,
     gone,
     key_in,
     open_files,
@@ -37,8 +38,9 @@ MANY = 32
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """See that no thread that reads is left behind."""
+    """End what a test started; no thread that reads is left behind."""
     yield
+    end_all()
     gone()
 
 
@@ -114,7 +116,6 @@ def test_the_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch)
 
     assert key_in(carried(transport, "through").body) == "through"
 
-    transport.close()
     vendor.close()
     for each in (*fillers, silent):
         each.close()
@@ -136,7 +137,6 @@ def test_a_vendor_whose_certificate_nobody_signed_gets_no_credential() -> None:
 
     assert vendor.handshakes == []
     until(lambda: open_files() <= before, what="the end of every socket")
-    vendor.close()
 
 
 @pytest.mark.promise(1)
@@ -225,8 +225,6 @@ def test_a_handshake_that_is_answered_otherwise_is_not_sent(status: int) -> None
     assert not_sent(vendor.url).words == f"no connection (no WebSocket, but HTTP {status})"
 
     assert (len(vendor.handshakes), elsewhere.handshakes) == (1, [])
-    for each in (vendor, elsewhere):
-        each.close()
 
 
 @pytest.mark.promise(5)
@@ -240,7 +238,6 @@ def test_a_credential_that_the_handshake_refuses_is_a_refusal(status: int) -> No
         held(CrossTrade("UTC").cancel_one("Sim101", "one"), lambda _: carried(transport))
 
     assert len(vendor.handshakes) == 1
-    vendor.close()
 
 
 @pytest.mark.promise(1)
@@ -250,8 +247,6 @@ def test_a_refusal_of_a_handshake_without_credential_is_about_nobody(status: int
     vendor = SocketVendor(on_handshake=refusing(status))
 
     not_sent(vendor.url, credential=False)
-
-    vendor.close()
 
 
 @pytest.mark.promise(3)
@@ -267,7 +262,6 @@ def test_a_handshake_that_came_too_often_says_when_to_come_back(*, credential: b
         held(asked, lambda _: carried(transport))
 
     assert raised.value.wait_ms == 7_000
-    vendor.close()
 
 
 @pytest.mark.promise(9)
@@ -282,9 +276,6 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
     carried(transport)
 
     assert (len(vendor.handshakes), proxy.handshakes) == (1, [])
-    transport.close()
-    vendor.close()
-    proxy.close()
 
 
 # One for all
@@ -316,8 +307,6 @@ def test_many_threads_open_one_socket() -> None:
     assert found == list(range(MANY))
     assert len(vendor.handshakes) == 1
     assert set(vendor.keys().values()) == {1}
-    transport.close()
-    vendor.close()
 
 
 @pytest.mark.promise(6)
@@ -347,7 +336,6 @@ def test_one_failure_serves_all_who_waited_for_it(raw: Starter, monkeypatch: pyt
     assert all(isinstance(each, NotSent) for each in found)
     tried = [each.tried for each in found if isinstance(each, NotSent)]
     assert (vendor.connections, tried.count(True)) == (1, 1)
-    transport.close()
 
 
 @pytest.mark.promise(1)
@@ -371,8 +359,6 @@ def test_after_a_failure_there_is_a_short_rest(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("relay.transports.websocket._REST_S", 0.0)
     assert key_in(carried(transport, "after").body) == "after"
-    transport.close()
-    vendor.close()
 
 
 @pytest.mark.promise(6)

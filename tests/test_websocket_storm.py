@@ -23,6 +23,7 @@ from tests.socket_vendor import (
     always,
     answers,
     call,
+    end_all,
     gone,
     key_in,
     key_of,
@@ -65,10 +66,11 @@ class Stage:
         """End it, and see that nothing is left."""
         for transport in self.transports:
             transport.close()
-        gone()
-        until(lambda: open_files() <= self.before, what="the end of every socket")
-        for vendor in self.vendors:
-            vendor.close()
+        try:
+            gone()
+            until(lambda: open_files() <= self.before, what="the end of every socket")
+        finally:
+            end_all()
 
 
 @pytest.fixture

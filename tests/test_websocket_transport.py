@@ -499,6 +499,9 @@ def test_a_server_that_does_not_read_holds_nobody(desk: Desk) -> None:
         with pytest.raises(NotSent, match="it was busy"):
             carried(transport, call("behind"), within_s=SHORT)
         assert isinstance(huge.exception(timeout=30), Unknown)
+    # Half a frame is on that socket: whatever came after it would be read as its other half.
+    assert came_of(transport, call("next"), within_s=SHORT) is Unknown
+    assert raw.connections == 2
 
 
 @pytest.mark.promise(5)
@@ -527,6 +530,23 @@ def test_too_many_calls_at_once_are_not_sent(desk: Desk, monkeypatch: pytest.Mon
     assert (full.value.tried, full.value.words) == (False, "too many calls wait for their answers")
     assert full.value.wait_ms
     assert vendor.keys() == {"first": 1}
+
+
+@pytest.mark.promise(6)
+def test_a_call_that_is_over_makes_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answered or given up, it is forgotten: the room for those that wait does not shrink with time."""
+    monkeypatch.setattr("relay.transports.websocket.AT_ONCE", 1)
+
+    def answers_some(vendor: SocketVendor, sock: ServerConnection) -> None:
+        for message in vendor.messages(sock):
+            if key_of(message) != "silence":
+                sock.send(reply(message))
+
+    transport = desk.to(desk.vendor(answers_some))
+
+    found = [came_of(transport, call(key), within_s=SHORT) for key in ("a", "b", "silence", "c")]
+
+    assert found == ["a", "b", Unknown, "c"]
 
 
 # Sessions, and what has no frame

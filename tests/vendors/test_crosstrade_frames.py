@@ -94,7 +94,9 @@ def test_a_replys_data_is_the_body() -> None:
 
     assert answer.status == 0
     assert came_of(CT.bulk(OF_ACCOUNT), answer) == (ORDER,)
-    assert came_of(CT.cancel_one("Sim101", ORDER), heard(data={"orderId": ORDER, "success": True})) is None
+    for more in ({}, {"error": None}, {"error": "", "warning": "no positions"}, {"error": "late"}):
+        said = heard(data={"orderId": ORDER, "success": True, **more})
+        assert came_of(CT.cancel_one("Sim101", ORDER), said) is None
 
 
 @pytest.mark.promise(5)
