@@ -76,6 +76,7 @@ class Relay:
         self.keep_open.stop()
         for line in self.lines.values():
             line.transport.close()
+        self.keep_open.join()
 
 
 def compose(settings: Settings) -> Relay:

@@ -42,8 +42,11 @@ class KeepOpen:
             thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more; a look that is under way ends with its connection."""
         self._stopping.set()
+
+    def join(self) -> None:
+        """Wait until nobody looks."""
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
