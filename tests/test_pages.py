@@ -146,3 +146,14 @@ def test_alerts_are_found_in_the_pages() -> None:
     assert len([each for each in found if each.text.startswith("{")]) >= 5
     assert len([each for each in found if not each.text.startswith("{")]) >= 15
     assert len([each for each in found if each.refused]) == 8
+
+
+@pytest.mark.house
+@pytest.mark.parametrize("vendor", CONFIGURED)
+def test_each_broker_has_a_page_of_one_shape(vendor: str) -> None:
+    """What it can do, what its answers prove, its traps, its settings, and whether there is a WebSocket."""
+    page = (ROOT / f"docs/vendors/{vendor}.md").read_text()
+
+    for part in ("can cancel", "**What its answers prove.**", "**Traps.**", "WebSocket"):
+        assert part in " ".join(page.split()), part
+    assert f"../settings.md#{vendor}" in page

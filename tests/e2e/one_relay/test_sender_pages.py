@@ -161,7 +161,7 @@ def test_the_pages_signature_is_one(relay: RunningRelay, broker: CrossTradeSandb
     """The script signs without any library, and the order is gone; with another body it is nobody's."""
     order = place(broker)
     (code,) = re.findall(r"^```python\n(.*?)^```", TRADINGVIEW, re.MULTILINE | re.DOTALL)
-    forged = code.replace('+ "/webhook", body,', '+ "/webhook", body + b" ",')
+    forged = code.replace('+ "/webhook",\n    body,', '+ "/webhook",\n    body + b" ",')
 
     assert forged != code
     with pytest.raises(subprocess.CalledProcessError) as refused:
