@@ -155,8 +155,9 @@ class Pipeline:
         record = record_of(
             refusal, name, known.alert, known.fields, request_id=received.request_id, scrubber=self._scrubber
         )
-        title, detail = told_of(record)
-        self._outbox.refused(record, refused_words(name, title, detail), more_refused_words(name, title))
+        title, detail, meant = told_of(record)
+        words = refused_words(name, title, detail, meant)
+        self._outbox.refused(record, words, more_refused_words(name, title))
 
     def withdraw(self, alert_id: str, received: Received) -> Reply:
         """Take back an alert that waits for its time; raise `NotFound`, or `Conflict` where it doesn't."""
