@@ -122,6 +122,8 @@ def _word(word: str) -> tuple[str, Any]:
 def _from_file(name: str) -> dict[str, Any]:
     """Read the fields of a whole message, as the relay would."""
     try:
+        if name == "-" and sys.stdin is None:
+            raise ClientError("Standard input is closed, so no message can come from it")
         if name == "-":
             body = sys.stdin.buffer.read(BODY_BYTES + 1)
         else:

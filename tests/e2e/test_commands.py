@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -504,6 +505,41 @@ def test_a_whole_message_is_sent_from_a_file(stage: Stage, tmp_path: Path, messa
     assert (ended.status, ended.json["status"]) == (0, "confirmed"), ended.err
     assert state(stage.broker, order) == "Cancelled"
     assert stage.relay.record(ended.json["alert_id"])["note"] == "by hand"
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_terminal_without_a_letter_gets_the_outcome_all_the_same(
+    stage: Stage, encoding: str, options: tuple[str, ...]
+) -> None:
+    """The alert is sent by then: the status is its own, and the document is one."""
+    target = ("vendor=crosstrade", "account=Sim101", "instrument=MES \xe4\u2602", "--dry-run")
+
+    ended = do(stage, "send", *target, *options, PYTHONIOENCODING=encoding, PYTHONUTF8="1")
+
+    assert ended.status == 0, ended.err
+    if options:
+        assert ended.json["message"].startswith("MES \xe4\u2602 in Sim101: ")
+    else:
+        assert ended.out.startswith("dry_run: MES ")
+
+
+@pytest.mark.promise(10)
+def test_a_message_cannot_come_from_a_standard_input_that_is_closed(stage: Stage) -> None:
+    """As under a scheduler that gives none: it is said, with the status of a mistake."""
+    command = [sys.executable, "-m", "relay", "send", "--file", "-"]
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"exec {shlex.join(command)} <&-"],
+        cwd=ROOT,
+        env=environ(stage.relay.url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == ("python -m relay: Standard input is closed, so no message can come from it\n")
 
 
 @pytest.mark.promise(4)
