@@ -162,7 +162,14 @@ def _sent(client: Client, fields: Mapping[str, Any], until: float) -> Answer:
                 ) from None
             words = f"{terminal.plain(failure.words)} The same alert goes again in {wait_s} s."
             terminal.aside(f"{terminal.now()} {words}")
-            time.sleep(wait_s)
+            try:
+                time.sleep(wait_s)
+            except KeyboardInterrupt:
+                if reached:
+                    raise
+                raise InterruptedByUserError(
+                    "Interrupted. Nothing arrived, so nothing is cancelled"
+                ) from None
 
 
 def _again(fields: Mapping[str, Any]) -> str:

@@ -447,6 +447,18 @@ def test_ctrl_c_before_an_answer_says_what_is_not_known(words: Sequence[str], sa
     assert ended.json["type"] == "urn:cancel-relay:problem:interrupted"
 
 
+@pytest.mark.promise(7)
+def test_ctrl_c_before_anything_arrived_says_so() -> None:
+    """Nobody wonders about an alert that never reached a relay."""
+    with beside("http://127.0.0.1:1", "send", *WORDS, "scope=account") as running:
+        line_with(running, "The same alert goes again in 5 s.")
+        running.send_signal(signal.SIGINT)
+        ended = end(running)
+
+    assert ended.status == 130
+    assert ended.err.endswith("Interrupted. Nothing arrived, so nothing is cancelled\n")
+
+
 @pytest.mark.promise(9)
 def test_no_secret_is_in_the_list_of_processes(stage: Stage) -> None:
     """While it runs, its command line is what was typed."""
