@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import ipaddress
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +27,14 @@ DEFAULT_SENDER = "default"
 _TRADINGVIEW = re.compile(r"(?:^|(?<!\\)[,/])\s*CN\s*=\s*TradingView Webhooks\s*(?:$|[,/])")
 
 _UNIX_TIME = re.compile(r"[0-9]{1,11}")
+
+#: Where a body that cannot be read may still name its secret: `"secret": "…"`, `key=…;`, in any quotes.
+_NAMED_SECRET = re.compile(
+    r"""(?<![\w-])(?:secret|key)["“”„]?\s*[:=]\s*["“”„]?(?P<secret>[^"“”„;&,\s]+)""", re.IGNORECASE
+)
+
+#: Secrets that are looked for in such a body at most.
+_NAMED_AT_MOST = 4
 
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -82,6 +92,17 @@ class Authenticator:
         if already is not None and already.name != sender.name:
             raise Unauthenticated
         return already or sender
+
+    def by_unreadable(self, body: bytes) -> Sender | None:
+        """Give the sender whose secret stands in a body that cannot be read; None where there is none.
+
+        It lets nobody in: it says whom to tell that his alert was not taken.
+        """
+        found = itertools.islice(_NAMED_SECRET.finditer(body.decode(errors="replace")), _NAMED_AT_MOST)
+        for each in found:
+            with contextlib.suppress(Unauthenticated):
+                return self._known(each["secret"].encode())
+        return None
 
     def require_https(self, origin: Origin) -> None:
         """Refuse what the trusted proxy says came unencrypted; raise `HttpsRequired`."""

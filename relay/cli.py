@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import functools
-import json
 import logging
 import os
 import shlex
@@ -101,6 +100,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     """Carry out one command, and give its exit status."""
+    terminal.bear_any_letter()
     parser = _parser()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
@@ -248,7 +248,7 @@ def _check_for_a_script(given: argparse.Namespace, settings: Settings) -> int:
         findings = [{"words": each.words, "good": each.good} for each in looked]
     good = all(each["good"] for each in findings)
     said = {"good": good, "settings": list(check.settings_on(settings))}
-    print(json.dumps({**said, "findings": findings, "warnings": warnings}, ensure_ascii=False))
+    terminal.document({**said, "findings": findings, "warnings": warnings})
     return 0 if good else FAILED
 
 

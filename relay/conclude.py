@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relay.cancel import Cancel, Scope
 from relay.instrument import same_root
-from relay.outcome import OrderOutcome, Outcome, Progress, Sent, Status
+from relay.outcome import NO_SUCH_ORDER, OrderOutcome, Outcome, Progress, Sent, Status
 from relay.record import Record
 from relay.vendor import Order
 
@@ -126,7 +126,7 @@ def _end(cancel: Cancel, progress: Progress, meant: list[OrderOutcome]) -> None:
     too_late = [each for each in meant if each.outcome is Outcome.UNKNOWN]
     untold = [each for each in progress.orders if each.untold]
     if cancel.scope is Scope.CLIENT_ORDER and not progress.orders and progress.sent is Sent.NO:
-        progress.end(Status.REJECTED, f"no such order in this account ({cancel.words()})")
+        progress.end(Status.REJECTED, f"{NO_SUCH_ORDER} ({cancel.words()})")
     elif rejected:
         all_of_them = len(rejected) == len(meant)
         progress.end(Status.REJECTED if all_of_them else Status.FAILED, rejected[0].reason)

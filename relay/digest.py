@@ -59,15 +59,16 @@ def compose(batch: Batch, url: str | None) -> Message:
     """Give the message that tells a batch; `url` is the relay's own address, for links."""
     lines = _folded(batch.waiting)
     lines.sort(key=lambda line: (_RANKS[line.phrase], line.at_ms))
-    shown: list[str] = []
+    texts: dict[int, str] = {}
     room = BODY_CHARACTERS - _TAIL_CHARACTERS
-    for line in lines:
-        text = _shown(line, batch.now_ms, url)
-        if shown and len(text) >= room:
+    for at in _in_turn(lines):
+        text = _shown(lines[at], batch.now_ms, url)
+        if texts and len(text) >= room:
             break
-        shown.append(text[:room])
-        room -= len(shown[-1]) + 1
-    rest = lines[len(shown) :]
+        texts[at] = text[:room]
+        room -= len(texts[at]) + 1
+    shown = [texts[at] for at in sorted(texts)]
+    rest = [line for at, line in enumerate(lines) if at not in texts]
     if rest:
         more = f"and {sum(line.count for line in rest)} more: {_counted(rest)}"
         shown.append(more[:_REST_CHARACTERS])
@@ -80,11 +81,24 @@ def compose(batch: Batch, url: str | None) -> Message:
     return Message(_capital(title)[:TITLE_CHARACTERS], "\n".join(shown), good=good)
 
 
+def _in_turn(lines: Sequence[_Line]) -> list[int]:
+    """Give the lines' places as they are chosen: one of each kind, the worst first, before a second of any.
+
+    An absence of the relay, or a broker's silence, is in no record: beside a hundred failures it would be
+    counted, and its times never be told.
+    """
+    first = {line.phrase: at for at, line in reversed(list(enumerate(lines)))}
+    return sorted(range(len(lines)), key=lambda at: (first[lines[at].phrase] != at, at))
+
+
 def _folded(waiting: Sequence[Waiting]) -> list[_Line]:
     """Fold the same words into one line, with the first one's time and the last one's alert."""
     folded: dict[tuple[str, str], _Line] = {}
+    ends = {each.notice.alert_id: each.at_ms for each in waiting if each.notice.kind is Kind.ENDED}
     for each in waiting:
         notice = each.notice
+        if notice.kind is Kind.NOT_CONFIRMED and ends.get(notice.alert_id, 0) >= each.at_ms:
+            continue  # how it ended stands beside it
         phrase = _PHRASES.get((notice.kind, notice.status)) or _PHRASES[notice.kind, ""]
         before = folded.get((phrase, notice.words))
         at_ms = before.at_ms if before else each.at_ms

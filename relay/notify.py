@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from relay.cancel import Cancel
 from relay.notice import Kind
-from relay.outcome import Outcome, Progress, Status
+from relay.outcome import NO_SUCH_ORDER, OrderOutcome, Outcome, Progress, Status
 from relay.record import Record
 from relay.reply import message
 
@@ -26,6 +26,8 @@ _CREDENTIALS = {
     "alphapoint": "ALPHAPOINT_API_KEY, _API_SECRET and _USER_ID (or _USERNAME and _PASSWORD)",
     "autoshares": "AUTOSHARES_APP_KEY, AUTOSHARES_USERNAME and AUTOSHARES_PASSWORD",
 }
+
+_NOTHING_SENT = "Nothing was sent."
 
 #: Milliseconds from which on the days of an outage can't be told by its times alone.
 _HALF_A_DAY_MS = 43_200_000
@@ -51,9 +53,8 @@ def tell(record: Record, now_ms: int, warn_after_ms: int) -> None:
             f"{cancel.words()}: NOT confirmed cancelled after {after_s} s" + _why(cancel, progress)
             for cancel, progress in unproven
         )
-        until_ms = record.read_until_ms if any(each.started for _, each in unproven) else record.act_until_ms
-        ahead = f". Trying until {clock(until_ms)} UTC.{_by_hand(record)}"
-        record.tell(Kind.NOT_CONFIRMED, clip(said, ahead))
+        ahead = _ahead(record, [each for _, each in unproven], now_ms)
+        record.tell(Kind.NOT_CONFIRMED, clip(said, f". {ahead}{_by_hand(record)}"))
 
 
 def warn_at(record: Record, warn_after_ms: int) -> int | None:
@@ -61,9 +62,11 @@ def warn_at(record: Record, warn_after_ms: int) -> int | None:
     return None if record.warned else _begun(record) + warn_after_ms
 
 
-def refused_words(sender: str, title: str, detail: str) -> str:
-    """Say that a sender's alert was refused, and why."""
-    return clip(f"Alert of {sender} refused: {title}. {detail}")
+def refused_words(sender: str, title: str, detail: str, meant: str) -> str:
+    """Say that a sender's alert was refused, and why; what it `meant` is never what is cut."""
+    nothing = "" if _NOTHING_SENT in detail else f" {_NOTHING_SENT}"
+    said = f" It said: {meant}." if meant else ""
+    return clip(f"Alert of {sender} refused: {title}. {detail}", f"{nothing}{said}")
 
 
 def duplicate_words(first: Record, warning: str) -> str:
@@ -78,13 +81,15 @@ def log_in_words(vendor: str, words: str, wait_ms: int) -> str:
         f"No process logs in again for {max(1, wait_ms // 1000)} s, and until then nothing is cancelled there"
     )
     look = f"Look at {_CREDENTIALS.get(vendor, 'its settings')}, and whether the user is locked"
-    return clip(f"{vendor_name(vendor)} refused the log-in: {words}. {rests}. {look}.")
+    said = words if words.startswith(vendor_name(vendor)) else f"{vendor_name(vendor)}: {words}"
+    return clip(f"{said}. {rests}. {look}.")
 
 
 def silent_words(vendor: str, words: str) -> str:
     """Say that a vendor has stopped answering."""
     return clip(
-        f"{vendor_name(vendor)} does not answer: {words}. Alerts for it are tried until their time runs out."
+        f"{vendor_name(vendor)} does not answer: {_without_name(vendor, words)}",
+        ". Alerts for it are tried until their time runs out. Cancel there by hand what must not wait.",
     )
 
 
@@ -148,23 +153,54 @@ def _of_the_end(record: Record) -> Kind | None:
 
 
 def _why(cancel: Cancel, progress: Progress) -> str:
-    return f" ({vendor_name(cancel.vendor)}: {progress.reason})" if progress.reason else ""
+    vendor, reason = cancel.vendor, progress.reason
+    return f" ({vendor_name(vendor)}: {_without_name(vendor, reason)})" if reason else ""
+
+
+def _without_name(vendor: str, words: str) -> str:
+    """Give a vendor's words without its name, where that stands before them already."""
+    return words.removeprefix(f"{vendor_name(vendor)}: ")
+
+
+def _ahead(record: Record, unproven: list[Progress], now_ms: int) -> str:
+    """Say until when the relay still cancels by itself, which bounds how long its trader may wait.
+
+    Orders that are named are asked for until the reading ends; others are not looked for after `max_age`.
+    """
+    act, read = clock(record.act_until_ms), clock(record.read_until_ms)
+    if all(each.started and any(map(_still_asked, each.orders)) for each in unproven):
+        return f"Trying until {read} UTC."
+    if now_ms >= record.act_until_ms:
+        return f"Nothing new is sent any more; looking until {read} UTC."
+    looking = f", then only looking, until {read} UTC" if any(each.started for each in unproven) else ""
+    return f"Trying until {act} UTC{looking}."
+
+
+def _still_asked(order: OrderOutcome) -> bool:
+    return not (order.outcome.over or order.untold or order.too_late)
 
 
 def _by_hand(record: Record) -> str:
-    """Name the orders that may still work, of what did not come true."""
-    open_orders = [
-        str(order.order_id)[:_ID_CHARACTERS]
-        for _, progress in record.cancels
-        if progress.status.failed or not progress.status.ended
-        for order in progress.orders
-        if not order.outcome.over
-    ]
-    if not open_orders:
-        return ""
-    more = len(open_orders) - _ORDERS_NAMED
-    named = ", ".join(open_orders[:_ORDERS_NAMED])
-    return f" Cancel by hand: order{'s' * (len(open_orders) > 1)} {named}{f' and {more} more' * (more > 0)}."
+    """Say what to do about what did not come true: with the orders that may still work, or where to look."""
+    open_cancels = [each for _, each in record.cancels if each.status.failed or not each.status.ended]
+    open_orders = [each for progress in open_cancels for each in progress.orders if not each.outcome.over]
+    named = [str(each.order_id)[:_ID_CHARACTERS] for each in open_orders if not _not_there(each.reason)]
+    broker = vendor_name(record.alert.vendor)
+    if named:
+        more = len(named) - _ORDERS_NAMED
+        ids = f"{', '.join(named[:_ORDERS_NAMED])}{f' and {more} more' * (more > 0)}"
+        return f" Cancel by hand: order{'s' * (len(named) > 1)} {ids} at {broker}."
+    reasons = [*(each.reason for each in open_orders), *(each.reason for each in open_cancels)]
+    if any(map(_not_there, reasons)):
+        return f" Look at {broker} now: it may have another id, or be in another account."
+    # The words of the other ends send him there.
+    if any(not each.status.ended or each.status is Status.REJECTED for each in open_cancels):
+        return f" Look at {broker} now."
+    return ""
+
+
+def _not_there(reason: str | None) -> bool:
+    return (reason or "").startswith(NO_SUCH_ORDER)
 
 
 def _rolled(record: Record) -> str:

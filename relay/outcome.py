@@ -8,6 +8,9 @@ from typing import Any
 
 from relay.cancel import Cancel, Scope
 
+#: How the reason begins of an order that the broker does not know there: a wrong id, or another account's.
+NO_SUCH_ORDER = "no such order in this account"
+
 
 class Status(StrEnum):
     """Where a cancel stands, in the words of the reply."""

@@ -18,6 +18,7 @@ from relay.errors import (
     Conflict,
     IdReused,
     InvalidAlert,
+    MalformedBody,
     NotFound,
     NotReady,
     Refusal,
@@ -121,7 +122,12 @@ class Pipeline:
     def _handled(self, received: Received, known: _Known) -> Reply:
         origin = self._origin(received)
         known.sender = by_header = self._by_header(received, origin)
-        parsed = parse(received.body)
+        try:
+            parsed = parse(received.body)
+        except MalformedBody:
+            # A charting platform has no header to name its trader by, and shows him no 400.
+            known.sender = by_header or self._authenticator.by_unreadable(received.body)
+            raise
         known.sender = sender = self._by_body(parsed.fields.get("secret"), by_header, origin)
         known.fields = parsed.fields
         known.alert = alert = read_alert(parsed.fields, parsed.faults, self._lines, self._scrubber)
@@ -155,8 +161,9 @@ class Pipeline:
         record = record_of(
             refusal, name, known.alert, known.fields, request_id=received.request_id, scrubber=self._scrubber
         )
-        title, detail = told_of(record)
-        self._outbox.refused(record, refused_words(name, title, detail), more_refused_words(name, title))
+        title, detail, meant = told_of(record)
+        words = refused_words(name, title, detail, meant)
+        self._outbox.refused(record, words, more_refused_words(name, title))
 
     def withdraw(self, alert_id: str, received: Received) -> Reply:
         """Take back an alert that waits for its time; raise `NotFound`, or `Conflict` where it doesn't."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.converse import Conversations
 from relay.errors import Gone, LogInRefused, Refused, Unknown, VendorError
-from relay.outcome import OrderOutcome, Outcome, Progress, Sent
+from relay.outcome import NO_SUCH_ORDER, OrderOutcome, Outcome, Progress, Sent
 from relay.threads import side_by_side
 from relay.vendor import Answer, Call, Order, State, Vendor
 
@@ -119,7 +119,7 @@ class Prover:
     def _not_known_there(self, order: OrderOutcome, gone: Refused) -> None:
         """Take "no such order" for a definite no only where nothing ever spoke for the order."""
         if self._named and not order.asks and self._progress.sent is Sent.NO:
-            order.outcome, order.reason = Outcome.REJECTED, f"no such order in this account ({gone.words})"
+            order.outcome, order.reason = Outcome.REJECTED, f"{NO_SUCH_ORDER} ({gone.words})"
         else:
             order.reason = f"no longer shown, and no word whether it was cancelled or filled ({gone.words})"
 

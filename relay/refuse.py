@@ -67,18 +67,15 @@ def record_of(  # noqa: PLR0913 - what a refusal has left of an alert
     )
 
 
-def told_of(record: Record) -> tuple[str, str]:
-    """Give what the trader needs of a refusal: its title, and what was wrong in which field."""
+def told_of(record: Record) -> tuple[str, str, str]:
+    """Give what the trader needs of a refusal: its title, what was wrong in which field, what was meant."""
     refused = record.refused
     if refused is None:
-        return "", ""
+        return "", "", ""
     faults = "; ".join(f"{name}: {', '.join(said)}" for name, said in refused.errors.items())
     meant = ", ".join(
         f"{name} {refused.fields[name]}"
-        for name in ("account", "instrument", "order_id", "scope")
+        for name in ("vendor", "account", "instrument", "order_id", "client_order_id", "scope", "side")
         if name in refused.fields
     )
-    return (
-        refused.title,
-        f"{refused.detail}{f' {faults}.' if faults else ''}{f' It said: {meant}.' if meant else ''}",
-    )
+    return refused.title, f"{refused.detail}{f' {faults}.' if faults else ''}", meant

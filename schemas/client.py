@@ -6,19 +6,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError
 
-from schemas.settings import Secrets, VendorUrl
-
-
-class RelayUrl(VendorUrl):
-    """A relay's address: the secret goes there, so https, or http on this very machine."""
-
-    example = "https://your-relay.example"
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401 - marshmallow's
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if text.endswith("/webhook"):
-            raise ValidationError("is the webhook's: write the relay's own address, without /webhook")
-        return text
+from schemas.settings import RelayUrl, Secrets
 
 
 class FirstSecret(Secrets):

@@ -26,6 +26,10 @@ _ONE_WORD = re.compile(r"[!-~]+")
 
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
+#: Where CrossTrade is, over HTTP and over its WebSocket.
+_CROSSTRADE = "https://app.crosstrade.io"
+_CROSSTRADE_SOCKET = "wss://app.crosstrade.io/ws/stream"
+
 
 class Listed(fields.Field[tuple[str, ...]]):
     """Words separated by commas."""
@@ -125,9 +129,11 @@ class Networks(Listed):
 
 
 class VendorUrl(fields.Field[str]):
-    """An https address, or http on this very machine; never with a user, a query or a fragment."""
+    """An https address, such as the `example`, or http on this very machine; no user, query or fragment."""
 
-    example = "https://app.crosstrade.io"
+    def __init__(self, example: str, **more: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(**more)
+        self.example = example
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - marshmallow's
         text = str(value).strip().rstrip("/")
@@ -146,13 +152,26 @@ class VendorUrl(fields.Field[str]):
         return text
 
 
+class RelayUrl(VendorUrl):
+    """A relay's own address: its senders' secret goes there, and links to its records begin so."""
+
+    def __init__(self, **more: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__("https://your-relay.example", **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401 - marshmallow's
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text.endswith("/webhook"):
+            raise ValidationError("is the webhook's: write the relay's own address, without /webhook")
+        return text
+
+
 class SocketUrl(VendorUrl):
     """A wss address, or ws on this very machine."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401 - marshmallow's
         text = str(value).strip()
         if not re.match(r"wss?://", text):
-            raise ValidationError("is not an address such as wss://app.crosstrade.io/ws/stream")
+            raise ValidationError(f"is not an address such as {self.example}")
         # The rules of http addresses are those of these: a slash at the end means something here.
         like_http = text.replace("ws", "http", 1)
         try:
@@ -268,7 +287,7 @@ class SettingsSchema(Schema):
     RELAY_ALLOW_FROM = Networks(load_default=())
     RELAY_TRUSTED_PROXIES = _count(None, 0, 10)
     RELAY_CLIENT_CERT_HEADER = fields.String(load_default=None)
-    RELAY_URL = VendorUrl(load_default=None)
+    RELAY_URL = RelayUrl(load_default=None)
     RELAY_REPLY_WITHIN = _seconds("2.5", "0.2", "30")
     RELAY_MAX_AGE = _seconds("60", "1", "86400")
     RELAY_ID_TTL = _seconds("86400", "1", "2592000")
@@ -284,15 +303,15 @@ class SettingsSchema(Schema):
     LOG_LEVEL = _one_of("INFO", "DEBUG", "WARNING", "ERROR")
 
     CROSSTRADE_TOKEN = Token(load_default=None)
-    CROSSTRADE_URL = VendorUrl(load_default="https://app.crosstrade.io")
+    CROSSTRADE_URL = VendorUrl(_CROSSTRADE, load_default=_CROSSTRADE)
     CROSSTRADE_TRANSPORT = _one_of("http", "websocket")
-    CROSSTRADE_WS_URL = SocketUrl(load_default="wss://app.crosstrade.io/ws/stream")
+    CROSSTRADE_WS_URL = SocketUrl(_CROSSTRADE_SOCKET, load_default=_CROSSTRADE_SOCKET)
     CROSSTRADE_WS_OPEN = _one_of("on-use", "always")
     CROSSTRADE_BURST = _count(20, 1, 10_000_000)
     CROSSTRADE_PER_SECOND = _seconds("3", "0.01", "10000000", "calls a second")
     CROSSTRADE_TIMEZONE = Zone(load_default="UTC")
 
-    ALPHAPOINT_URL = VendorUrl(load_default=None)
+    ALPHAPOINT_URL = VendorUrl("https://api.ndax.io:8443/AP", load_default=None)
     ALPHAPOINT_API_KEY = Token(load_default=None)
     ALPHAPOINT_API_SECRET = Text(load_default=None)
     ALPHAPOINT_USER_ID = _count(None, 1, 2**63 - 1)
@@ -300,11 +319,11 @@ class SettingsSchema(Schema):
     ALPHAPOINT_PASSWORD = Text(load_default=None)
     ALPHAPOINT_OMS_ID = _count(1, 1, 2**31 - 1)
     ALPHAPOINT_TRANSPORT = _one_of("http", "websocket")
-    ALPHAPOINT_WS_URL = SocketUrl(load_default=None)
+    ALPHAPOINT_WS_URL = SocketUrl("wss://api.ndax.io/WSGateway/", load_default=None)
     ALPHAPOINT_WS_OPEN = _one_of("on-use", "always")
     ALPHAPOINT_CANCEL = _one_of("by-order", "bulk")
 
-    AUTOSHARES_URL = VendorUrl(load_default=None)
+    AUTOSHARES_URL = VendorUrl("https://api.autoshares.com", load_default=None)
     AUTOSHARES_APP_KEY = Token(load_default=None)
     AUTOSHARES_USERNAME = Token(load_default=None)
     AUTOSHARES_PASSWORD = Token(load_default=None)

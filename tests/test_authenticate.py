@@ -324,3 +324,38 @@ def test_only_tradingviews_certificate_is_let_in(subject: str | None, *, lets_in
     else:
         with pytest.raises(Forbidden):
             relay.admit(came_from)
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"secret": "{NEW}", "action": "cancel" "vendor": "crosstrade"}}',
+        f"{{“secret”: “{OLD}”, “action”: “cancel”}}",
+        f'{{"action": "cancel", "note": "a "quote" inside", "secret":"{NEW}"}}',
+        f"key={OLD}; command=CANCELORDERS; account",
+        f"action=cancel&secret={FOREIGN}&note=%ff",
+        f'{{"secret": "none of ours", "key": "{NEW}", "NaN": NaN}}',
+    ],
+)
+def test_a_body_that_cannot_be_read_may_still_say_whose_it_is(body: str) -> None:
+    """A chart's slip of a comma is told to its trader, who sees no answer of ours."""
+    assert authenticator().by_unreadable(body.encode()) == DEFAULT
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe{",
+        b'{"secret": "tests-only-wrong",',
+        f'{{"note": "{NEW}",'.encode(),
+        f'{{"secret": "{NEW}x",'.encode(),
+        f"mykey={NEW};".encode(),
+        b'{"secret": ' * 1_400,
+    ],
+)
+def test_an_unreadable_body_without_a_secret_is_nobodys(body: bytes) -> None:
+    """Only a whole secret, where a secret belongs, says whose it is."""
+    assert authenticator().by_unreadable(body) is None

@@ -10,9 +10,11 @@ from relay.outbox import Batch, Waiting
 NOW_MS = 1_795_271_400_000
 
 
-def waiting(kind: Kind, words: str, *, status: str = "", ago_s: int = 0, count: int = 1) -> Waiting:
+def waiting(  # noqa: PLR0913 - what a case says of it
+    kind: Kind, words: str, *, alert: str = "a" * 32, status: str = "", ago_s: int = 0, count: int = 1
+) -> Waiting:
     """Give something that waits to be told."""
-    notice = Notice("a" * 32, kind, status, words, 1)
+    notice = Notice(alert, kind, status, words, 1)
     return Waiting(notice, NOW_MS - ago_s * 1000, count, notice.encode())
 
 
@@ -63,7 +65,13 @@ def test_the_same_words_are_told_once_with_how_often() -> None:
 def test_a_storm_stays_within_bounds_and_counts_what_it_leaves_out(length: int) -> None:
     """Everything is named or counted, in so many characters."""
     storm = [
-        waiting(kind, f"{kind.value} {number} {'x' * length}", status=status, ago_s=number)
+        waiting(
+            kind,
+            f"{kind.value} {status} {number} {'x' * length}",
+            alert=f"{kind.value} {status} {number}",
+            status=status,
+            ago_s=number,
+        )
         for number in range(40)
         for kind in Kind
         for status in ("unknown", "failed", "expired", "rejected", "confirmed")
@@ -76,6 +84,33 @@ def test_a_storm_stays_within_bounds_and_counts_what_it_leaves_out(length: int) 
     assert len(message.title) <= TITLE_CHARACTERS
     assert lines[-1].startswith("and 7 older ones")
     assert lines[-2].startswith(f"and {len(storm) - len(lines) + 2} more: ")
+
+
+@pytest.mark.promise(7)
+def test_what_no_record_holds_is_told_beside_a_storm() -> None:
+    """When the relay was away stands in the message, however many cancels failed meanwhile."""
+    storm = [
+        waiting(Kind.ENDED, f"order {number} in Sim101: refused {'x' * 200}", status="rejected", ago_s=number)
+        for number in range(9)
+    ]
+
+    message = compose(batch(*storm, waiting(Kind.AWAY, "The relay was away 14:29:02 to 14:29:19 UTC.")), None)
+
+    lines = message.body.splitlines()
+    assert "order 8 in Sim101" in lines[0]
+    assert lines[-2] == "14:30:00 UTC The relay was away 14:29:02 to 14:29:19 UTC."
+    assert lines[-1] == f"and {9 - len(lines) + 2} more: {9 - len(lines) + 2} × cancel REJECTED"  # noqa: RUF001 - a sign of multiplication
+
+
+@pytest.mark.promise(7)
+def test_what_has_ended_meanwhile_is_not_called_open() -> None:
+    """An alert that ended before anybody was told that it had not is told by its end alone."""
+    open_yet = waiting(Kind.NOT_CONFIRMED, "MES: NOT confirmed.", ago_s=5)
+    ended = waiting(Kind.ENDED, "MES: 1 cancelled.", status="confirmed", ago_s=3)
+    again = waiting(Kind.NOT_CONFIRMED, "MES: NOT confirmed, again.", ago_s=1)
+
+    assert compose(batch(open_yet, ended), None).title == "Cancel ended late, and well"
+    assert compose(batch(ended, again), None).title == "Cancel NOT confirmed yet, cancel ended late, and well"
 
 
 @pytest.mark.promise(7)

@@ -5,8 +5,8 @@ import pytest
 from relay.alert import Alert
 from relay.cancel import Cancel, Scope
 from relay.notice import Kind
-from relay.notify import WORDS_CHARACTERS, clip, tell
-from relay.outcome import OrderOutcome, Outcome, Progress, Status
+from relay.notify import WORDS_CHARACTERS, clip, log_in_words, refused_words, silent_words, tell
+from relay.outcome import NO_SUCH_ORDER, OrderOutcome, Outcome, Progress, Status
 from relay.record import Record
 
 #: 2026-11-21T14:30:00Z in ms.
@@ -41,9 +41,67 @@ def test_what_is_not_proven_says_why_until_when_and_what_to_do() -> None:
     assert told(a_record(progress), AT_MS + 14_999) == []
     words = (
         "MES 12-26 in Sim101: NOT confirmed cancelled after 15 s (CrossTrade: NinjaTrader not connected). "
-        "Trying until 14:36:00 UTC. Cancel by hand: orders order-0, order-2."
+        "Trying until 14:36:00 UTC. Cancel by hand: orders order-0, order-2 at CrossTrade."
     )
     assert told(a_record(progress), AT_MS + 15_400) == [(Kind.NOT_CONFIRMED, words)]
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize(
+    ("started", "after_s", "ahead"),
+    [
+        (False, 16, "Trying until 14:31:00 UTC. Look at CrossTrade now."),
+        (
+            True,
+            16,
+            "Trying until 14:31:00 UTC, then only looking, until 14:36:00 UTC. Look at CrossTrade now.",
+        ),
+        (True, 61, "Nothing new is sent any more; looking until 14:36:00 UTC. Look at CrossTrade now."),
+    ],
+)
+def test_trying_is_promised_no_longer_than_it_goes_on(started: bool, after_s: int, ahead: str) -> None:  # noqa: FBT001 - a case
+    """What no list has named is not cancelled after `max_age`: nobody waits for it until the reading ends."""
+    progress = Progress(Status.IN_PROGRESS, "CrossTrade: not connected", started=started)
+
+    ((_, words),) = told(a_record(progress), AT_MS + after_s * 1000)
+
+    assert words.endswith(f"(CrossTrade: not connected). {ahead}")
+    assert words.count("CrossTrade: ") == 1
+
+
+@pytest.mark.promise(7)
+def test_nobody_is_sent_to_cancel_what_the_broker_does_not_know() -> None:
+    """A wrong id, or another account's, is looked for, and not cancelled by hand there."""
+    progress = Progress(Status.REJECTED, f"{NO_SUCH_ORDER} (404)")
+    progress.orders = [OrderOutcome("4711", "Sim101", Outcome.REJECTED, progress.reason)]
+    record = a_record(progress)
+    record.ended_ms = AT_MS
+
+    ((_, words),) = told(record)
+
+    assert words.endswith("Look at CrossTrade now: it may have another id, or be in another account.")
+
+
+@pytest.mark.promise(7)
+def test_a_refusal_keeps_what_it_was_about_however_much_is_wrong() -> None:
+    """Account and instrument stand at the end, and that nothing was sent."""
+    meant = "account Sim101, instrument MES 12-26"
+
+    words = refused_words("default", "The alert cannot be read", "x" * 900, meant)
+
+    assert words.endswith(f"… Nothing was sent. It said: {meant}.")
+    assert len(words) <= WORDS_CHARACTERS
+    assert refused_words("default", "Old", "Nothing was sent. So.", "").count("Nothing was sent.") == 1
+
+
+@pytest.mark.promise(7)
+def test_a_broker_is_named_once() -> None:
+    """Its own words may begin with its name."""
+    refused = log_in_words("autoshares", "Autoshares refuses the log-in: Invalid credentials", 60_000)
+    silent = silent_words("crosstrade", "CrossTrade: NinjaTrader did not answer (408)")
+
+    assert refused.startswith("Autoshares refuses the log-in: Invalid credentials. No process")
+    assert silent.startswith("CrossTrade does not answer: NinjaTrader did not answer (408). Alerts for it")
 
 
 @pytest.mark.promise(7)
@@ -57,7 +115,9 @@ def test_a_long_reason_leaves_room_for_what_to_do(length: int) -> None:
 
     ((_, words),) = told(record)
 
-    assert words.endswith("Cancel by hand: orders order-0, order-1, order-2, order-3, order-4 and 3 more.")
+    assert words.endswith(
+        "Cancel by hand: orders order-0, order-1, order-2, order-3, order-4 and 3 more at CrossTrade."
+    )
     assert len(words) <= WORDS_CHARACTERS
 
 

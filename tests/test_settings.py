@@ -548,3 +548,30 @@ def test_a_websocket_alone_is_an_address() -> None:
     assert (found.url, found.address) == (None, "wss://host.example/WSGateway/")
     assert [each.split()[0] for each in mistakes(environ(**over))] == ["ALPHAPOINT_WS_URL"]
     assert [each.split()[0] for each in mistakes(environ(**credential))] == ["ALPHAPOINT_URL"]
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("RELAY_URL", "https://your-relay.example"),
+        ("CROSSTRADE_URL", "https://app.crosstrade.io"),
+        ("CROSSTRADE_WS_URL", "wss://app.crosstrade.io/ws/stream"),
+        ("ALPHAPOINT_URL", "https://api.ndax.io:8443/AP"),
+        ("ALPHAPOINT_WS_URL", "wss://api.ndax.io/WSGateway/"),
+        ("AUTOSHARES_URL", "https://api.autoshares.com"),
+    ],
+)
+def test_an_address_is_asked_for_by_an_example_of_its_own(name: str, example: str) -> None:
+    """Nobody is shown one broker's address where another's is wanted."""
+    given = {"REDIS_URL": REDIS, "RELAY_SECRET": SECRET, name: "nowhere"}
+
+    assert f"{name} is not an address such as {example}" in mistakes(given)
+
+
+@pytest.mark.promise(10)
+def test_the_relays_own_address_is_not_the_webhooks() -> None:
+    """Links in messages begin with it, and would lead nowhere."""
+    given = {"REDIS_URL": REDIS, "RELAY_SECRET": SECRET, "RELAY_URL": "https://relay.example/webhook/"}
+
+    assert mistakes(given) == ("RELAY_URL is the webhook's: write the relay's own address, without /webhook",)

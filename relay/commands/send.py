@@ -122,6 +122,8 @@ def _word(word: str) -> tuple[str, Any]:
 def _from_file(name: str) -> dict[str, Any]:
     """Read the fields of a whole message, as the relay would."""
     try:
+        if name == "-" and sys.stdin is None:
+            raise ClientError("Standard input is closed, so no message can come from it")
         if name == "-":
             body = sys.stdin.buffer.read(BODY_BYTES + 1)
         else:
@@ -160,7 +162,14 @@ def _sent(client: Client, fields: Mapping[str, Any], until: float) -> Answer:
                 ) from None
             words = f"{terminal.plain(failure.words)} The same alert goes again in {wait_s} s."
             terminal.aside(f"{terminal.now()} {words}")
-            time.sleep(wait_s)
+            try:
+                time.sleep(wait_s)
+            except KeyboardInterrupt:
+                if reached:
+                    raise
+                raise InterruptedByUserError(
+                    "Interrupted. Nothing arrived, so nothing is cancelled"
+                ) from None
 
 
 def _again(fields: Mapping[str, Any]) -> str:

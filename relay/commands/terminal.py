@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -12,16 +14,35 @@ from typing import Any
 from relay.exit_status import ExitStatus
 
 
-def result(words: str, document: Mapping[str, Any], *, as_json: bool) -> None:
+def bear_any_letter() -> None:
+    """Let a terminal, or a pipe, whose encoding lacks a letter get its number, and no command end in it.
+
+    What was sent to the relay is under way by then, and a status of 1 would say that it came to nothing.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # closed, it is None
+            stream.reconfigure(errors="backslashreplace")
+
+
+def document(content: Mapping[str, Any]) -> None:
+    """Put one JSON document on standard output, in escapes where its encoding is not UTF-8."""
+    encoding = codecs.lookup(getattr(sys.stdout, "encoding", None) or "ascii").name
+    print(json.dumps(content, ensure_ascii=encoding != "utf-8"), flush=True)
+
+
+def result(words: str, content: Mapping[str, Any], *, as_json: bool) -> None:
     """Give the one thing that was asked for: in words, or as one JSON document."""
-    print(json.dumps(document, ensure_ascii=False) if as_json else words, flush=True)
+    if as_json:
+        document(content)
+    else:
+        print(words, flush=True)
 
 
-def fail(line: str, document: Mapping[str, Any], status: int, *, as_json: bool) -> int:
+def fail(line: str, problem: Mapping[str, Any], status: int, *, as_json: bool) -> int:
     """Say why a command came to nothing, and give its exit status; a script gets a problem, too."""
     aside(line)
     if as_json:
-        print(json.dumps(document, ensure_ascii=False), flush=True)
+        document(problem)
     return status
 
 

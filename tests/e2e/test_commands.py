@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -446,6 +447,18 @@ def test_ctrl_c_before_an_answer_says_what_is_not_known(words: Sequence[str], sa
     assert ended.json["type"] == "urn:cancel-relay:problem:interrupted"
 
 
+@pytest.mark.promise(7)
+def test_ctrl_c_before_anything_arrived_says_so() -> None:
+    """Nobody wonders about an alert that never reached a relay."""
+    with beside("http://127.0.0.1:1", "send", *WORDS, "scope=account") as running:
+        line_with(running, "The same alert goes again in 5 s.")
+        running.send_signal(signal.SIGINT)
+        ended = end(running)
+
+    assert ended.status == 130
+    assert ended.err.endswith("Interrupted. Nothing arrived, so nothing is cancelled\n")
+
+
 @pytest.mark.promise(9)
 def test_no_secret_is_in_the_list_of_processes(stage: Stage) -> None:
     """While it runs, its command line is what was typed."""
@@ -504,6 +517,41 @@ def test_a_whole_message_is_sent_from_a_file(stage: Stage, tmp_path: Path, messa
     assert (ended.status, ended.json["status"]) == (0, "confirmed"), ended.err
     assert state(stage.broker, order) == "Cancelled"
     assert stage.relay.record(ended.json["alert_id"])["note"] == "by hand"
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_terminal_without_a_letter_gets_the_outcome_all_the_same(
+    stage: Stage, encoding: str, options: tuple[str, ...]
+) -> None:
+    """The alert is sent by then: the status is its own, and the document is one."""
+    target = ("vendor=crosstrade", "account=Sim101", "instrument=MES \xe4\u2602", "--dry-run")
+
+    ended = do(stage, "send", *target, *options, PYTHONIOENCODING=encoding, PYTHONUTF8="1")
+
+    assert ended.status == 0, ended.err
+    if options:
+        assert ended.json["message"].startswith("MES \xe4\u2602 in Sim101: ")
+    else:
+        assert ended.out.startswith("dry_run: MES ")
+
+
+@pytest.mark.promise(10)
+def test_a_message_cannot_come_from_a_standard_input_that_is_closed(stage: Stage) -> None:
+    """As under a scheduler that gives none: it is said, with the status of a mistake."""
+    command = [sys.executable, "-m", "relay", "send", "--file", "-"]
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"exec {shlex.join(command)} <&-"],
+        cwd=ROOT,
+        env=environ(stage.relay.url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == ("python -m relay: Standard input is closed, so no message can come from it\n")
 
 
 @pytest.mark.promise(4)

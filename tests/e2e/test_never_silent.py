@@ -155,6 +155,10 @@ REFUSED: dict[str, tuple[Callable[[RunningRelay], requests.Response], str]] = {
         "arrived before with another content",
     ),
     "400 no JSON": (lambda relay: relay.post("{,", {"Authorization": f"Bearer {SECRET}"}), "not JSON"),
+    "400 no JSON, and the secret in it": (
+        lambda relay: relay.post(f'{{"secret": "{SECRET}", "action": "cancel" "vendor": "crosstrade"}}'),
+        "not JSON",
+    ),
     "413 too large": (too_large, "over 16 KiB"),
     "403 unencrypted": (
         lambda relay: relay.alert(**GOOD, headers={"X-Forwarded-Proto": "http"}),
@@ -186,6 +190,7 @@ def test_a_stranger_is_no_news(relay: RunningRelay, stage: Stage) -> None:
     problem(relay.alert(**GOOD, secret="tests-only-wrong-secret"), 401, "unauthenticated")
     problem(relay.post("x" * 20_000, {"Authorization": "Bearer wrong"}), 413, "body-too-large")
     problem(relay.post("x" * 20_000), 413, "body-too-large")
+    problem(relay.post('{"secret": "tests-only-wrong-secret",,}'), 400, "malformed-body")
 
     assert stage.redis.zcard("relay:notices") == 0
     assert list(stage.redis.scan_iter("relay:alert:*")) == []
@@ -262,10 +267,10 @@ def test_10_the_broker_lets_the_relay_in_no_more(relay: RunningRelay, phone: Rec
     for number in (1, 2):
         relay.alert(vendor="autoshares", account=6303, instrument="AAPL", max_age=1, id=f"log-in {number}")
 
-    told = phone.hear("og-in refused", "Autoshares refused the log-in", "AUTOSHARES_PASSWORD")
+    told = phone.hear("og-in refused", "Autoshares refuses the log-in", "AUTOSHARES_PASSWORD")
     assert "for 60 s" in told.body
     phone.hear("autoshares refused the log-in", "AAPL in 6303")
-    assert phone.count("Autoshares refused the log-in:") == 1
+    assert phone.count("No process logs in again") == 1
 
 
 @pytest.mark.promise(7)
