@@ -165,6 +165,10 @@ class Conversations:
             self._held.note("told", vendor=self._line.vendor.name, order_id=key[1], state=order.state_words)
         return order
 
+    def disbelieve(self, key: tuple[str | int, str | int]) -> None:
+        """Forget what the vendor told by itself of an order that it lists as working."""
+        self._line.news.forget(key)
+
     def list_working(
         self, vendor: Vendor, account: str | int, *, urgent: bool, patience_s: float = 0.0
     ) -> tuple[Order, ...]:
