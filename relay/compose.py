@@ -166,7 +166,7 @@ def _alphapoint(settings: AlphaPointSettings) -> _Way:
         {},
         Budget(_hashed("alphapoint", f"{settings.url} {known_by}"), {"log-ins": _LOG_INS}),
         settings.socket,
-        AlphaPointFrames(),
+        AlphaPointFrames(settings.oms_id),
     )
 
 

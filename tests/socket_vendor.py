@@ -214,7 +214,7 @@ def transport_to(
 ) -> WebSocketTransport:
     """Give a transport that speaks as to AlphaPoint, with a credential in its handshake or with none."""
     headers = {"Authorization": "Bearer invented"} if credential else {}
-    return WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    return WebSocketTransport(url, headers, AlphaPointFrames(1), no_http(), tell)
 
 
 def key_in(body: bytes) -> Any:  # noqa: ANN401 - whatever the call was given
