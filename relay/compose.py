@@ -174,7 +174,7 @@ def _alphapoint(settings: AlphaPointSettings) -> _Way:
         {},
         Budget(_hashed("alphapoint", f"{settings.address} {known_by}"), {"log-ins": _LOG_INS}),
         settings.socket,
-        AlphaPointFrames(),
+        AlphaPointFrames(settings.oms_id),
     )
 
 

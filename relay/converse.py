@@ -165,6 +165,10 @@ class Conversations:
             self._held.note("told", vendor=self._line.vendor.name, order_id=key[1], state=order.state_words)
         return order
 
+    def disbelieve(self, key: tuple[str | int, str | int]) -> None:
+        """Forget what the vendor told by itself of an order that it lists as working."""
+        self._line.news.forget(key)
+
     def list_working(
         self, vendor: Vendor, account: str | int, *, urgent: bool, patience_s: float = 0.0
     ) -> tuple[Order, ...]:
@@ -190,11 +194,11 @@ class Conversations:
         vendor = self._line.vendor
         session = self._session(None, urgent=urgent)
         if session is not None and not self._line.transport.holds(session):
-            session = self._session(session, urgent=urgent)
+            session = self._session(session, urgent=urgent, lost=True)
         try:
             answer = carry(session)
         except SessionLost:
-            session = self._session(session, urgent=urgent)
+            session = self._session(session, urgent=urgent, lost=True)
             answer = carry(session)
         if session is None or not vendor.session_ended(answer):
             return answer
@@ -235,7 +239,7 @@ class Conversations:
             raise NotSent(f"whether the session lives cannot be told: {failure.words}") from failure
         return True
 
-    def _session(self, ended: LoggedIn | None, *, urgent: bool) -> LoggedIn | None:
+    def _session(self, ended: LoggedIn | None, *, urgent: bool, lost: bool = False) -> LoggedIn | None:
         def carry(call: Call) -> Answer:
             self._spend(call, urgent=urgent, patience_s=0.0)
             return self._carry(call, None, None)
@@ -243,7 +247,7 @@ class Conversations:
         session = self._line.session
         if ended is not None:
             self._held.keep(session.waits_s + _SETTLE_S)
-            return session.renewed(ended, carry)
+            return session.renewed(ended, carry, lost=lost)
         if not session.is_open:
             self._held.keep(session.waits_s + _SETTLE_S)
         return session.get(carry)

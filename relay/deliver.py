@@ -53,7 +53,7 @@ _LOOK_AHEAD_AGAIN_MS = 300
 FIRST_LOOK_MS = 150
 _LONGEST_LOOK_MS = 8_000
 
-#: The longest between two tries while nothing could start yet: the broker may be back at any moment.
+#: The longest between two tries while nothing could be asked for yet: the broker may be back at any moment.
 _LONGEST_TRY_MS = 2_000
 
 
@@ -73,7 +73,7 @@ class Delivery:
         #: The cancel with the vendor's own id for its instrument, once that is known.
         self._meant = cancel
         self._accounts: tuple[str | int, ...] | None = None if cancel.account is None else (cancel.account,)
-        # News do not say of which order management system they are: they are of the usual one.
+        # News are heard of the usual order management system alone.
         self._prover = Prover(
             progress,
             self._vendor,
@@ -159,7 +159,7 @@ class Delivery:
         together; a look keeps to its time.
         """
         progress, record = self._progress, self._held.record
-        longest_ms = _LONGEST_LOOK_MS if progress.started else _LONGEST_TRY_MS
+        longest_ms = _LONGEST_LOOK_MS if self._asked_for_anything() else _LONGEST_TRY_MS
         pause_ms = min(longest_ms, FIRST_LOOK_MS << min(progress.looks, 10))
         least = 0.0 if failed else 0.7
         pause_ms = int(pause_ms * random.uniform(least, 2.0 - least))  # noqa: S311 - jitter, no secret
@@ -171,6 +171,13 @@ class Delivery:
             run_out(progress, early=True)
             return
         progress.due_ms = min(now_ms + max(pause_ms, wait_ms or 0), max(now_ms, end_ms) + 1)
+
+    def _asked_for_anything(self) -> bool:
+        """Say whether a cancel may have left, or none has to; a list may come another way than cancels go."""
+        progress = self._progress
+        waiting = any(each.outcome is Outcome.PENDING for each in progress.orders)
+        asked = progress.sent is not Sent.NO or any(each.asks for each in progress.orders)
+        return progress.started and (asked or not waiting)
 
     def _first(self) -> None:
         if self._cancel.scope is Scope.ORDER:

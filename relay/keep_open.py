@@ -86,7 +86,7 @@ class KeepOpen:
             line.transport.ready(session=session, within_s=within_s)
         except SessionLost:
             if session is not None:
-                session = line.session.renewed(session, carry)
+                session = line.session.renewed(session, carry, lost=True)
             line.transport.ready(session=session, within_s=within_s)
 
 

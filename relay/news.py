@@ -40,6 +40,11 @@ class News:
         with self._told:
             return self._ended.get(key)
 
+    def forget(self, key: tuple[str | int, str | int]) -> None:
+        """Keep nothing of an order."""
+        with self._told:
+            self._ended.pop(key, None)
+
     def wait(self, seconds: float, keys: Iterable[tuple[str | int, str | int]]) -> bool:
         """Wait until all of these orders are known to be over, and no longer than that; say whether they are.
 

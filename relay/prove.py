@@ -79,15 +79,18 @@ class Prover:
             order.outcome, order.reason = Outcome.REQUESTED, None
 
     def _see(self, order: OrderOutcome, shown: Order | None) -> None:
-        told = self._talk.told(order.key) if self._by_news else None
-        if told is not None and self._over(order, told):
-            return
         if shown is None:
+            told = self._talk.told(order.key) if self._by_news else None
+            if told is not None and self._over(order, told):
+                return
             try:
                 shown = self._hold(self._vendor.look(order.account, order.order_id), urgent=False)
             except Gone as gone:
                 self._not_known_there(order, gone)
                 return
+        elif not shown.state.over:
+            # Two words of the vendor's that contradict each other prove nothing: the order has to be read.
+            self._talk.disbelieve(order.key)
         if self._over(order, shown) or order.too_late:
             return
         order.reason = f"last seen as {shown.state_words}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from relay import log
 from relay.errors import CredentialRefused, LogInRefused, NotReady, NotSent, Refused, Throttled, VendorError
-from relay.ledger import Ledger
+from relay.ledger import LOG_IN_REST_MOST_MS, LOG_IN_REST_MS, Ledger
 from relay.notice import Kind
 from relay.notify import log_in_words
 from relay.outbox import Outbox
@@ -36,6 +36,13 @@ _DOUBT_S = 300.0
 
 #: Milliseconds after which an alert whose log-in came to nothing makes sense to try again.
 _AGAIN_MS = 1_000
+
+#: Seconds of a session's life below which its loss is no accident: a broker that is starting, or another
+#: process of ours at a broker that keeps one session a user.
+_SHORT_S = 5.0
+
+#: Such losses in a row after which the next log-in waits.
+_SHORT_LIVES = 2
 
 #: Characters from which on a header of a log-in, or of a session, is taken for a secret.
 _SECRET_CHARACTERS = 8
@@ -60,6 +67,12 @@ class Session:
         self._lock = threading.Lock()
         self._current: LoggedIn | None = None
         self._doubted_until = 0.0
+        #: When this process logged in last, and which of all log-ins that was.
+        self._opened_at = 0.0
+        self._number = 0
+        #: The last session whose loss was counted, and how many in a row had a short life.
+        self._counted: LoggedIn | None = None
+        self._short_lives = 0
         self._patience_s = min(_PATIENCE_S, ledger.lease_s * _LEASE_SHARE)
         #: Seconds that `get` or `renewed` may wait at most, beside the log-in's own calls.
         self.waits_s = 2 * self._patience_s
@@ -77,10 +90,15 @@ class Session:
         """
         return self._current or self._opened(None, carry)
 
-    def renewed(self, ended: LoggedIn, carry: Carry) -> LoggedIn | None:
-        """Give another session than the one that ended, by a log-in where nobody has made one meanwhile."""
+    def renewed(self, ended: LoggedIn, carry: Carry, *, lost: bool) -> LoggedIn | None:
+        """Give another session than the one that ended, by a log-in where nobody has made one meanwhile.
+
+        `lost`: it went with its socket, where it may else be a refusal that looks like its end.
+        """
         current = self._current
-        return current if current is not None and current is not ended else self._opened(ended, carry)
+        if current is not None and current is not ended:
+            return current
+        return self._opened(ended, carry, lost=lost)
 
     def doubt(self) -> None:
         """Note that a session seemed to have ended, and a new one seems so, too: it was a refusal."""
@@ -95,16 +113,42 @@ class Session:
         """Say whether another process has logged in since, which may have ended this session."""
         return self._ledger.log_ins(self._credential) != session.number
 
-    def _opened(self, ended: LoggedIn | None, carry: Carry) -> LoggedIn | None:
+    def _opened(self, ended: LoggedIn | None, carry: Carry, *, lost: bool = False) -> LoggedIn | None:
         if not self._lock.acquire(timeout=self._patience_s):
             raise NotSent(f"a log-in at {self._vendor.name} takes long", tried=False, wait_ms=_AGAIN_MS)
         try:
             if self._current is None or self._current is ended:
+                if ended is not None and lost:
+                    self._pace(ended)
                 # Where the log-in fails the old one stays: it may live, and only this call have been refused.
                 self._current = self._log_in(carry)
             return self._current
         finally:
             self._lock.release()
+
+    def _pace(self, ended: LoggedIn) -> None:
+        """Space the log-ins whose sessions are lost at once; raise `NotSent` while the next one has to wait.
+
+        The first such loss is made good at once. Without the spacing a second of it would use up the log-ins
+        of a minute, and leave the rest of it without any.
+        """
+        if ended is not self._counted:
+            self._counted = ended
+            short = time.monotonic() - self._opened_at < _SHORT_S
+            self._short_lives = self._short_lives + 1 if short else 0
+        if self._short_lives < _SHORT_LIVES:
+            return
+        doubled = min(self._short_lives - _SHORT_LIVES, 10)
+        rest_ms = min(LOG_IN_REST_MOST_MS, LOG_IN_REST_MS << doubled)
+        left_ms = rest_ms - int((time.monotonic() - self._opened_at) * 1000)
+        if left_ms > 0:
+            words = f"{self._vendor.name} ended {self._short_lives} sessions right after their log-ins"
+            raise NotSent(words, tried=False, wait_ms=self._unless_elsewhere(left_ms))
+
+    def _unless_elsewhere(self, wait_ms: int) -> int:
+        """Give the ms to wait; a moment where another process has logged in since, and may take the alert."""
+        elsewhere = self._ledger.log_ins(self._credential) != self._number
+        return min(wait_ms, _AGAIN_MS) if elsewhere else wait_ms
 
     def _log_in(self, carry: Carry) -> LoggedIn | None:
         conversation = self._vendor.log_in()
@@ -145,9 +189,10 @@ class Session:
             words = f"no log-in at {self._vendor.name}: {self._scrubber.scrub(failure.words)}"
             tried = not isinstance(failure, NotSent) or failure.tried
             wait_ms = getattr(failure, "wait_ms", None) or _AGAIN_MS
-            raise NotSent(words, tried=tried, wait_ms=wait_ms) from failure
+            raise NotSent(words, tried=tried, wait_ms=self._unless_elsewhere(wait_ms)) from failure
         self._scrubber.learn(_secrets(headers), of=self._credential)
         number = self._ledger.end_log_in(self._credential, "done")
+        self._number, self._opened_at = number, time.monotonic()
         log.say("logged_in", {"vendor": self._vendor.name})
         return LoggedIn(headers, number, connection)
 

@@ -237,7 +237,7 @@ def transport_to(
 ) -> WebSocketTransport:
     """Give a transport that speaks as to AlphaPoint, with a credential in its handshake or with none."""
     headers = {"Authorization": "Bearer invented"} if credential else {}
-    made = WebSocketTransport(url, headers, AlphaPointFrames(), no_http(), tell)
+    made = WebSocketTransport(url, headers, AlphaPointFrames(1), no_http(), tell)
     _started.append(made)
     return made
 

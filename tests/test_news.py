@@ -47,6 +47,21 @@ def test_what_is_not_over_is_no_news(state: State) -> None:
     assert told.state is State.CANCELLED
 
 
+@pytest.mark.promise(5)
+def test_news_that_are_forgotten_are_told_to_nobody() -> None:
+    """One order's are; what was told of another stays."""
+    news = News()
+    news.tell(order(5))
+    news.tell(order(6))
+
+    news.forget((4, 5))
+    news.forget((4, 7))
+
+    assert news.of((4, 5)) is None
+    assert news.of((4, 6)) is not None
+    assert not news.wait(0.0, [(4, 5)])
+
+
 @pytest.mark.promise(6)
 def test_the_oldest_news_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is bounded, and what was told again is young again."""

@@ -135,7 +135,7 @@ def test_a_session_that_ended_for_many_threads_is_renewed_once(process: Process)
         assert all_there.wait(10)
         return desk(call)
 
-    found = at_once(lambda: process.session.renewed(ended, slow), all_there)
+    found = at_once(lambda: process.session.renewed(ended, slow, lost=False), all_there)
 
     assert len(desk.calls) == 2
     assert {id(each) for each in found} == {id(process.get(desk))}
@@ -147,9 +147,9 @@ def test_the_end_of_an_old_session_costs_no_other_log_in(process: Process) -> No
     """A 401 that comes late speaks of the session before: there is a newer one already."""
     desk = Desk()
     old = process.get(desk)
-    new = process.session.renewed(old, desk)
+    new = process.session.renewed(old, desk, lost=False)
 
-    assert process.session.renewed(old, desk) is new
+    assert process.session.renewed(old, desk, lost=False) is new
     assert process.session.get(desk) is new
     assert len(desk.calls) == 2
 
@@ -259,6 +259,20 @@ def test_a_log_in_that_came_to_nothing_is_not_sent(
     with redis.Redis.from_url(redis_url) as raw:
         raw.hset(f"relay:log-in:{CREDENTIAL}", "rest_until", 0)
     assert process.get(desk).headers == bearer(2)
+
+
+@pytest.mark.promise(6)
+def test_where_another_process_has_a_session_the_alert_comes_back_soon(
+    redis_url: str, process: Process
+) -> None:
+    """Whoever takes it then may be the one that is logged in: it waits for no turn of this process."""
+    other = Process(redis_url)
+    other.get(Desk())
+
+    said = process.fails(Desk(NotSent("used up", tried=False, wait_ms=7_000)))
+
+    assert isinstance(said, NotSent)
+    assert said.wait_ms == 1_000
 
 
 @pytest.mark.promise(5)

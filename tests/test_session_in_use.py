@@ -106,7 +106,7 @@ def test_a_late_end_of_an_old_session_takes_the_new_one(stage: Stage, server: Se
 
     def renewed_meanwhile(session: Mapping[str, str]) -> None:
         if session == bearer(1):
-            stage.session.renewed(old, stage.carry)
+            stage.session.renewed(old, stage.carry, lost=False)
 
     server.on_call = renewed_meanwhile
 

@@ -13,7 +13,7 @@ from relay.alert import Alert
 from relay.compose import Relay, compose
 from relay.converse import Conversations
 from relay.errors import NotSent, Unknown
-from relay.ledger import Held, Key
+from relay.ledger import LOG_IN_REST_MOST_MS, Held, Key
 from relay.outcome import Progress
 from relay.record import Record
 from relay.settings import Settings
@@ -146,6 +146,31 @@ def test_a_session_that_is_lost_again_and_again_is_not_sent(relay: Relay, exchan
 
     # Where the end was noticed only after the frame had left it is unknown; it left once a conversation.
     assert exchange.called("CancelAllOrders") <= seen.count(Unknown)
+
+
+@pytest.mark.promise(6, 7)
+def test_sessions_that_end_at_once_do_not_use_up_the_log_ins_of_a_minute(
+    relay: Relay, exchange: Exchange
+) -> None:
+    """The first is renewed at once, the next log-in waits a second or so; the alert is told for how long."""
+
+    def ends_after_the_log_in(_: SocketVendor, sock: ServerConnection, name: str) -> bool:
+        if name == "AuthenticateUser":
+            sock.send(reply(exchange.vendor.heard[-1][1], Authenticated=True))
+        return False
+
+    exchange.on = ends_after_the_log_in
+    waits: list[int | None] = []
+    for number in range(1, MANY):
+        with pytest.raises((NotSent, Unknown)) as raised:
+            talk(relay, held_alert(relay, number)).hold(AP.cancel_one(ACCOUNT, ORDER), urgent=True)
+        waits.append(getattr(raised.value, "wait_ms", None))
+        gone()
+
+    # Of the eight that a minute has, also where the machine needs seconds for what is a moment's.
+    assert exchange.called("AuthenticateUser") <= 5
+    assert waits[-1] is not None
+    assert waits[-1] <= LOG_IN_REST_MOST_MS
 
 
 @pytest.mark.promise(6, 8)

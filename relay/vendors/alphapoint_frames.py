@@ -20,6 +20,10 @@ _REQUEST, _REPLY, _EVENT, _ERROR = 0, 1, 3, 5
 class AlphaPointFrames(Frames):
     """How AlphaPoint's messages are written and read: frames {m, i, n, o} whose `o` is JSON within JSON."""
 
+    def __init__(self, oms_id: int) -> None:
+        """Take the order management system whose events are heard: ids are unique within one alone."""
+        self._oms_id = oms_id
+
     def write(self, number: int, frame: Frame) -> str:
         """Write a request."""
         return json.dumps({"m": _REQUEST, "i": number, "n": frame.name, "o": json.dumps(dict(frame.payload))})
@@ -35,7 +39,7 @@ class AlphaPointFrames(Frames):
             return Heard()
         kind, number, payload = whole(message.get("m")), whole(message.get("i")), message.get("o")
         if kind == _EVENT:
-            return _told(message.get("n"), payload)
+            return _told(message.get("n"), payload, self._oms_id)
         if number is None or kind not in {_REPLY, _ERROR}:
             return Heard()
         body = payload if isinstance(payload, str) else json.dumps(payload)
@@ -44,7 +48,7 @@ class AlphaPointFrames(Frames):
     def subscription(self, frame: Frame) -> Frame | None:
         """Have the events of the account told that a call is about; sent as a request, as clients do [3P]."""
         account, oms_id = (frame.payload.get(name) for name in ("AccountId", "OMSId"))
-        if account is None or oms_id is None:
+        if account is None or oms_id != self._oms_id:
             return None
         return Frame("SubscribeAccountEvents", {"AccountId": account, "OMSId": oms_id})
 
@@ -65,11 +69,16 @@ def _answer(status: int, body: str) -> Answer:
     return Answer(status, body.encode("utf-8", "replace"))
 
 
-def _told(name: object, payload: object) -> Heard:
-    """Read an event; one that cannot be read tells nothing, since the order is asked for anyway."""
+def _told(name: object, payload: object, oms_id: int) -> Heard:
+    """Read an event; one that cannot be read tells nothing, since the order is asked for anyway.
+
+    Servers name the order management system in it [3P], documents don't.
+    """
     row = folded(_json(payload) if isinstance(payload, str) else payload)
     account = None if row is None else whole(row.get("account"))
     if row is None or account is None or str(name).casefold() != "orderstateevent":
+        return Heard()
+    if whole(row.get("omsid", oms_id)) != oms_id:
         return Heard()
     try:
         return Heard(order=order_of(row, account))

@@ -1,6 +1,7 @@
 """AlphaPoint's WebSocket messages, word by word from its documents."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from tests.vendors.of_alphapoint import (
     row,
 )
 
-FRAMES = AlphaPointFrames()
+FRAMES = AlphaPointFrames(1)
 
 YES = {"result": True, "errormsg": None, "errorcode": 0, "detail": None}
 
@@ -140,6 +141,15 @@ def test_the_events_of_a_calls_account_are_subscribed_to() -> None:
     for call in (next(AP.log_in()), next(AP.accounts())):
         assert call.frame is not None
         assert FRAMES.subscription(call.frame) is None
+
+
+@pytest.mark.promise(5)
+def test_the_events_of_another_system_are_not_subscribed_to() -> None:
+    """Its ids may be those of other orders here, and its events need not say whose they are."""
+    call = next(replace(AP, oms_id=2).working(ACCOUNT))
+
+    assert call.frame is not None
+    assert FRAMES.subscription(call.frame) is None
 
 
 # Replies
@@ -341,6 +351,8 @@ def test_an_event_of_another_account_is_told_as_its_own() -> None:
         ("NewOrderRejectEvent", row(OrderState="Rejected")),
         ("OrderTradeEvent", row(OrderState="FullyExecuted")),
         ("AccountPositionEvent", {"OMSId": 1, "AccountId": ACCOUNT}),
+        ("OrderStateEvent", row(OrderState="Canceled", OMSId=2)),
+        ("OrderStateEvent", row(OrderState="Canceled", omsid="2")),
         ("OrderStateEvent", {"OrderId": ORDER, "OrderState": "Canceled"}),
         ("OrderStateEvent", {"OrderId": 0, "Account": ACCOUNT, "OrderState": "Canceled"}),
         ("OrderStateEvent", {"OrderId": ORDER, "Account": ACCOUNT}),
