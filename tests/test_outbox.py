@@ -5,9 +5,11 @@ import json
 import pytest
 import redis
 
+from relay import log
 from relay.ledger import Ledger
 from relay.notice import Kind
 from relay.outbox import PAUSE_MS, Outbox
+from relay.settings import Scrubber
 from tests.running import until
 from tests.scripted import some_settings
 
@@ -127,6 +129,26 @@ def test_a_notice_of_another_version_neither_stops_the_others_nor_is_lost(
 
     assert [each.notice.words for each in batch.waiting] == ["older"]
     assert client.zrange("relay:notices", 0, -1) == [newer]
+
+
+@pytest.mark.promise(7)
+def test_what_only_another_version_understands_keeps_no_turn_from_it(
+    redis_url: str, client: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who understands nothing of what waits gives the turn back, and says so once."""
+    newer = json.dumps({"kind": "of a later day", "words": "newer"})
+    client.zadd("relay:notices", {newer: 1})
+    settings = some_settings(redis_url)
+    log.configure("WARNING", Scrubber(settings))
+    outbox = Outbox(Ledger(settings))
+
+    for _ in range(3):
+        assert outbox.turn() is None
+        assert client.hget("relay:telling", "holder") == ""
+        rested(client)
+
+    assert client.zrange("relay:notices", 0, -1) == [newer]
+    assert capsys.readouterr().out.count("not_understood") == 1
 
 
 @pytest.mark.promise(7)
