@@ -59,6 +59,7 @@ _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
 _DUE = _PREFIX + "due"
 _INDEX = _PREFIX + "alerts"
+_REFUSED = _PREFIX + "refused:"
 
 #: Ended alerts that give way at a time, and among how many of the oldest they are looked for.
 _GIVE_WAY = 100
@@ -72,7 +73,8 @@ _NOTICES = _PREFIX + "notices"
 _NOTICES_KEPT = 1_000
 
 #: What `outbox` has to know, which keeps keys of its own beside these.
-PREFIX, RECORD, ALERTS, NOTICES, NOTICES_KEPT = _PREFIX, _RECORD, _INDEX, _NOTICES, _NOTICES_KEPT
+PREFIX, RECORD, ALERTS, REFUSED = _PREFIX, _RECORD, _INDEX, _REFUSED
+NOTICES, NOTICES_KEPT = _NOTICES, _NOTICES_KEPT
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -388,7 +390,9 @@ class Ledger:
     def give_way(self) -> int:
         """Forget some of the oldest alerts that have ended; give how many."""
         answer = self._scripts["give_way"](
-            keys=[_INDEX, _DUE], args=[_RECORD, _GIVE_WAY, _GIVE_WAY_AMONG], client=self._redis
+            keys=[_INDEX, _DUE],
+            args=[_RECORD, _GIVE_WAY, _GIVE_WAY_AMONG, _REFUSED],
+            client=self._redis,
         )
         return int(answer)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay import log
-from relay.ledger import ALERTS, NOTICES, NOTICES_KEPT, PREFIX, RECORD, Ledger
+from relay.ledger import ALERTS, NOTICES, NOTICES_KEPT, PREFIX, RECORD, REFUSED, Ledger
 from relay.notice import Kind, Notice
 from relay.record import Record
 
@@ -112,7 +112,7 @@ class Outbox:
         keys, facts = ["", "", "", ""], ["", "", 0]
         if record is not None:
             of_sender = f"{ALERTS}:{record.sender}"
-            keys = [RECORD + record.alert_id, ALERTS, of_sender, f"{PREFIX}refused:{record.sender}"]
+            keys = [RECORD + record.alert_id, ALERTS, of_sender, REFUSED + record.sender]
             facts = [record.alert_id, record.encode(), self._ledger.keep_ms]
         _, told = self._ledger.run(
             "tell",

@@ -21,8 +21,9 @@ from relay.embedded_redis import EmbeddedRedis
 from relay.errors import LeaseEnded, NotReady
 from relay.ledger import Claimed, Key, Ledger
 from relay.notice import Kind
+from relay.outbox import Outbox
 from relay.outcome import Progress, Status
-from relay.record import Record
+from relay.record import Record, RefusedAs
 from relay.settings import Settings
 from tests.running import SECRET, until
 
@@ -588,3 +589,26 @@ def test_history_keeps_within_its_bound(ledger: Ledger) -> None:
 
     assert ledger.keep_within(1) == 299
     assert ledger.read(f"{0:032x}") is not None
+
+
+@pytest.mark.promise(1)
+def test_history_that_gives_way_leaves_no_id_behind(ledger: Ledger, redis_url: str) -> None:
+    """In no list of its sender's: ids that nobody reads any more would fill a small Redis, and stay."""
+    others = a_record("b" * 32, sender='the "other" one: Łódź')
+    for record, value in ((a_record(), "one"), (others, "two")):
+        held = ledger.claim(record, a_key(value)).held
+        assert held is not None
+        held.record.cancels[0][1].end(Status.CONFIRMED)
+        held.settle()
+    waits = ledger.claim(a_record("c" * 32), a_key("three")).held
+    as_refused = replace(a_record("d" * 32), cancels=[], refused=RefusedAs("invalid-alert", 422, "No", "no"))
+    Outbox(ledger).refused(as_refused, "refused", "more")
+
+    assert (waits is not None, ledger.give_way()) == (True, 3)
+
+    with redis.Redis.from_url(redis_url, decode_responses=True) as raw:
+        lists = {
+            name: raw.zrange(name, 0, -1) for name in raw.scan_iter("relay:*") if raw.type(name) == "zset"
+        }
+    lists.pop("relay:notices")
+    assert lists == dict.fromkeys(("relay:due", "relay:alerts", "relay:alerts:default"), ["c" * 32])
