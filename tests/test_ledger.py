@@ -611,4 +611,4 @@ def test_history_that_gives_way_leaves_no_id_behind(ledger: Ledger, redis_url: s
             name: raw.zrange(name, 0, -1) for name in raw.scan_iter("relay:*") if raw.type(name) == "zset"
         }
     lists.pop("relay:notices")
-    assert lists == dict.fromkeys(("relay:due", "relay:alerts", "relay:alerts:default"), ["c" * 32])
+    assert lists == {name: ["c" * 32] for name in ("relay:due", "relay:alerts", "relay:alerts:default")}
