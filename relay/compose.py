@@ -76,6 +76,8 @@ class Relay:
         self.keep_open.stop()
         for line in self.lines.values():
             line.transport.close()
+            line.alarm.stop()
+        self.ledger.close()
 
 
 def compose(settings: Settings) -> Relay:

@@ -409,6 +409,10 @@ class Ledger:
     def _used_bytes(self) -> int:
         return int(self._guard(lambda: self._redis.info("memory"))["used_memory"])
 
+    def close(self) -> None:
+        """Close the connections; whoever asks again opens another."""
+        self._redis.connection_pool.disconnect()
+
     def now_ms(self) -> int:
         """Give Redis's time."""
         seconds, microseconds = self._guard(self._redis.time)
