@@ -23,7 +23,6 @@ import redis
 from relay import log, notify
 from relay.budget import Budget, Rate, Window
 from relay.errors import LeaseEnded, NotReady
-from relay.notice import Notice
 from relay.primary import connect
 from relay.record import Record
 from relay.settings import Settings
@@ -293,10 +292,6 @@ class Ledger:
             return None
         _, now_ms, text, received_ms = answer
         return Held(self, _decoded(text, int(received_ms)), token, now_ms, since)
-
-    def notices(self) -> list[Notice]:
-        """Give what the trader has not been told yet, the oldest first."""
-        return [Notice.decode(each) for each in self._guard(lambda: self._redis.zrange(_NOTICES, 0, -1))]
 
     def take_due(self, most: int) -> list[Held]:
         """Take up to `most` records whose time has come, each with a new lease."""
