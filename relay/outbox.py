@@ -188,10 +188,15 @@ class Outbox:
         now_ms, before = self._ledger.run("beat", [_HEARTBEAT, NOTICES], [GAP_MS, known, notice.encode()])
         return int(now_ms), int(before)
 
-    def outage(self, vendor: str, how: str, kind: Kind, words: str) -> None:
-        """Tell that a vendor's silence began (`open`), lasts (`still`) or ended (`closed`): once for all."""
+    def outage(self, vendor: str, how: str, kind: Kind, words: str, *, answered_ms_ago: int = 0) -> None:
+        """Tell that a vendor's silence began (`open`), lasts (`still`) or ended (`closed`): once for all.
+
+        It lasts untold where it began within a minute of the last one: then it is told when that is over.
+        """
         state = f"{PREFIX}outage:{vendor}"
         notice = Notice("", kind, "", words, secrets.randbits(53))
         self._ledger.run(
-            "outage", [state, NOTICES, f"{state}:told"], [how, notice.encode(), OUTAGE_MS, GATE_MS]
+            "outage",
+            [state, NOTICES, f"{state}:told"],
+            [how, notice.encode(), OUTAGE_MS, GATE_MS, answered_ms_ago],
         )

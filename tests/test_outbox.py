@@ -217,3 +217,31 @@ def test_an_outage_is_told_once_for_all_processes(redis_url: str, client: redis.
     batch = until(processes[0].turn, what="the turn")
     assert [each.notice.words for each in batch.waiting] == ["open", "closed"]
     assert client.zcard("relay:notices") == 2
+
+
+@pytest.mark.promise(7)
+def test_an_answer_from_before_a_silence_ends_none(redis_url: str, client: redis.Redis) -> None:
+    """What one process heard a second ago is no sign that the vendor answers now."""
+    outbox = an_outbox(redis_url)
+    outbox.outage("crosstrade", "open", Kind.SILENT, "silent")
+
+    outbox.outage("crosstrade", "closed", Kind.ANSWERS, "answers", answered_ms_ago=1_000)
+    assert words_of(outbox) == ["silent"]
+
+    outbox.outage("crosstrade", "closed", Kind.ANSWERS, "answers")
+    assert client.zcard("relay:notices") == 2
+
+
+@pytest.mark.promise(7)
+def test_a_silence_soon_after_another_is_told_when_it_lasts(redis_url: str, client: redis.Redis) -> None:
+    """Or the last word would be that the vendor answers."""
+    outbox = an_outbox(redis_url)
+    for how, kind in (("open", Kind.SILENT), ("closed", Kind.ANSWERS), ("open", Kind.SILENT)):
+        outbox.outage("crosstrade", how, kind, how)
+    assert client.zcard("relay:notices") == 2
+
+    client.delete("relay:outage:crosstrade:told")  # the minute is over
+    for _ in range(2):
+        outbox.outage("crosstrade", "still", Kind.SILENT, "lasts")
+
+    assert sorted(words_of(outbox)) == ["closed", "lasts", "open"]
