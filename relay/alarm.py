@@ -22,6 +22,7 @@ class Alarm:
         self._number = itertools.count()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def after(self, seconds: float, ring: Callable[[], None]) -> None:
         """Call `ring` then, whatever has happened by that time; it has to be quick, and to know.
@@ -30,6 +31,8 @@ class Alarm:
         """
         at = time.monotonic() + seconds
         with self._changed:
+            if self._stopped:
+                raise NotSent("this process is ending", tried=False)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="alarm", daemon=True)
                 if not started(thread):
@@ -39,17 +42,30 @@ class Alarm:
             if self._times[0][0] == at:
                 self._changed.notify()
 
+    def stop(self) -> None:
+        """Ring no more, and leave no thread behind."""
+        with self._changed:
+            self._stopped = True
+            self._times.clear()
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._times:
-                    self._changed.wait()
-                left = self._times[0][0] - time.monotonic()
-                if left > 0:
-                    self._changed.wait(left)
-                    continue
-                _, _, ring = heapq.heappop(self._times)
+        while (ring := self._next()) is not None:
             try:
                 ring()
             except Exception:  # noqa: BLE001 - one alarm that fails must not silence the others
                 log.say_unforeseen({"where": "alarm"})
+            del ring  # it would be kept, with all that it knows, until the next
+
+    def _next(self) -> Callable[[], None] | None:
+        """Wait for the next time to ring; None when there is none any more."""
+        with self._changed:
+            while not self._stopped:
+                left = self._times[0][0] - time.monotonic() if self._times else None
+                if left is not None and left <= 0:
+                    return heapq.heappop(self._times)[2]
+                self._changed.wait(left)
+            return None

@@ -29,6 +29,8 @@ class Breaker:
         self._failures = 0
         self._last = ""
         self._open_until = 0.0
+        #: The monotonic moments of the last call that was answered, and of the last that came to nothing.
+        self.answered_at = self.failed_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -57,13 +59,13 @@ class Breaker:
     def answered(self) -> None:
         """Note that the vendor answered, whatever it said."""
         with self._lock:
-            self._failures = 0
+            self._failures, self.answered_at = 0, time.monotonic()
 
     def failed(self, words: str) -> None:
         """Note that a call brought no answer, and why."""
         with self._lock:
             self._failures += 1
-            self._last = words
+            self._last, self.failed_at = words, time.monotonic()
             if self._failures >= FAILURES:
                 self._open()
 

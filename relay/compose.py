@@ -76,7 +76,9 @@ class Relay:
         self.keep_open.stop()
         for line in self.lines.values():
             line.transport.close()
+            line.alarm.stop()
         self.keep_open.join()
+        self.ledger.close()
 
 
 def compose(settings: Settings) -> Relay:

@@ -30,6 +30,8 @@ class Heartbeat:
     def stop(self) -> None:
         """End: from now on this process takes no alerts."""
         self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def beat(self) -> None:
         """Note one beat; after a gap, with what has to be told of it."""

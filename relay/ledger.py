@@ -23,7 +23,6 @@ import redis
 from relay import log, notify
 from relay.budget import Budget, Rate, Window
 from relay.errors import LeaseEnded, NotReady
-from relay.notice import Notice
 from relay.primary import connect
 from relay.record import Record
 from relay.settings import Settings
@@ -59,6 +58,7 @@ _PREFIX = "relay:"
 _RECORD = _PREFIX + "alert:"
 _DUE = _PREFIX + "due"
 _INDEX = _PREFIX + "alerts"
+_REFUSED = _PREFIX + "refused:"
 
 #: Ended alerts that give way at a time, and among how many of the oldest they are looked for.
 _GIVE_WAY = 100
@@ -72,7 +72,8 @@ _NOTICES = _PREFIX + "notices"
 _NOTICES_KEPT = 1_000
 
 #: What `outbox` has to know, which keeps keys of its own beside these.
-PREFIX, RECORD, ALERTS, NOTICES, NOTICES_KEPT = _PREFIX, _RECORD, _INDEX, _NOTICES, _NOTICES_KEPT
+PREFIX, RECORD, ALERTS, REFUSED = _PREFIX, _RECORD, _INDEX, _REFUSED
+NOTICES, NOTICES_KEPT = _NOTICES, _NOTICES_KEPT
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -292,10 +293,6 @@ class Ledger:
         _, now_ms, text, received_ms = answer
         return Held(self, _decoded(text, int(received_ms)), token, now_ms, since)
 
-    def notices(self) -> list[Notice]:
-        """Give what the trader has not been told yet, the oldest first."""
-        return [Notice.decode(each) for each in self._guard(lambda: self._redis.zrange(_NOTICES, 0, -1))]
-
     def take_due(self, most: int) -> list[Held]:
         """Take up to `most` records whose time has come, each with a new lease."""
         token, since = secrets.token_hex(8), time.monotonic()
@@ -388,7 +385,9 @@ class Ledger:
     def give_way(self) -> int:
         """Forget some of the oldest alerts that have ended; give how many."""
         answer = self._scripts["give_way"](
-            keys=[_INDEX, _DUE], args=[_RECORD, _GIVE_WAY, _GIVE_WAY_AMONG], client=self._redis
+            keys=[_INDEX, _DUE],
+            args=[_RECORD, _GIVE_WAY, _GIVE_WAY_AMONG, _REFUSED],
+            client=self._redis,
         )
         return int(answer)
 
@@ -404,6 +403,10 @@ class Ledger:
 
     def _used_bytes(self) -> int:
         return int(self._guard(lambda: self._redis.info("memory"))["used_memory"])
+
+    def close(self) -> None:
+        """Close the connections; whoever asks again opens another."""
+        self._redis.connection_pool.disconnect()
 
     def now_ms(self) -> int:
         """Give Redis's time."""

@@ -16,6 +16,7 @@ from relay.errors import NotReady
 from relay.outbox import Batch, Outbox
 from relay.service import Message, Service
 from relay.settings import Scrubber
+from relay.threads import started
 
 #: Seconds between two looks whether something waits.
 _LOOK_S = 0.25
@@ -50,8 +51,10 @@ class _Attempt:
         self.overdue = False
         self._message = message
         self._over = over
-        self._thread = threading.Thread(target=self._run, name=f"service-{service.number}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=f"service-{service.number}", daemon=True)
+        if not started(thread):
+            # Raised, it would keep in the queue what another service has brought: again and again.
+            self.failure, self.done = "this machine lets no more threads start", True
 
     def _run(self) -> None:
         try:
@@ -139,22 +142,25 @@ class Messenger:
         until = max((each.until for each in attempts), default=0.0)
         taken: list[str] = []
         open_attempts = attempts
-        while open_attempts and time.monotonic() < until:
-            if self._stopping.is_set():
-                until = min(until, time.monotonic() + _STOP_S / 2)
-            done = _done(open_attempts, over)
-            open_attempts = [each for each in open_attempts if each not in done]
-            if not done:
-                self._outbox.keep_turn()
-            took = [each.service.name for each in done if each.failure is None]
-            if took and not taken:
-                self._outbox.handed_over(batch)
-            taken += took
-            for each in done:
-                self._note(each.service, each.failure)
-            if taken and all(each.service.number in self._failing for each in open_attempts):
-                break  # what failed before keeps the next message from nobody
-        self._late += open_attempts
+        try:
+            while open_attempts and time.monotonic() < until:
+                if self._stopping.is_set():
+                    until = min(until, time.monotonic() + _STOP_S / 2)
+                done = _done(open_attempts, over)
+                open_attempts = [each for each in open_attempts if each not in done]
+                if not done:
+                    self._outbox.keep_turn()
+                took = [each.service.name for each in done if each.failure is None]
+                if took and not taken:
+                    self._outbox.handed_over(batch)
+                taken += took
+                for each in done:
+                    self._note(each.service, each.failure)
+                if taken and all(each.service.number in self._failing for each in open_attempts):
+                    break  # what failed before keeps the next message from nobody
+        finally:
+            # Also where Redis went away meanwhile: what hangs has to be counted.
+            self._late += open_attempts
         return taken
 
     def _note_late(self) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay import log
-from relay.ledger import ALERTS, NOTICES, NOTICES_KEPT, PREFIX, RECORD, Ledger
+from relay.ledger import ALERTS, NOTICES, NOTICES_KEPT, PREFIX, RECORD, REFUSED, Ledger
 from relay.notice import Kind, Notice
 from relay.record import Record
 
@@ -85,6 +85,8 @@ class Outbox:
         """Take the ledger whose Redis holds the queue."""
         self._ledger = ledger
         self._token = secrets.token_hex(8)
+        #: What was found at the last turn that another version wrote: it is logged once.
+        self._strange: set[str] = set()
 
     def tell(self, kind: Kind, words: str, *, alert_id: str = "", status: str = "", gate: str = "") -> bool:
         """Have the trader told; say no where the gate let it only be counted.
@@ -110,7 +112,7 @@ class Outbox:
         keys, facts = ["", "", "", ""], ["", "", 0]
         if record is not None:
             of_sender = f"{ALERTS}:{record.sender}"
-            keys = [RECORD + record.alert_id, ALERTS, of_sender, f"{PREFIX}refused:{record.sender}"]
+            keys = [RECORD + record.alert_id, ALERTS, of_sender, REFUSED + record.sender]
             facts = [record.alert_id, record.encode(), self._ledger.keep_ms]
         _, told = self._ledger.run(
             "tell",
@@ -135,8 +137,25 @@ class Outbox:
         if not answer:
             return None
         now_ms, found, dropped = answer
-        waiting = tuple(each for each in map(_waiting, found) if each is not None)
-        return Batch(now_ms, waiting, dropped) if waiting or dropped else None
+        waiting = self._understood(found)
+        if waiting or dropped:
+            return Batch(now_ms, waiting, dropped)
+        # All of it is another version's: let that one have the turn.
+        self._told("handed")
+        return None
+
+    def _understood(self, found: Sequence[Sequence[Any]]) -> tuple[Waiting, ...]:
+        """Read what waits; what a newer version of the relay wrote stays for it to tell."""
+        waiting, strange = [], set()
+        for member, at_ms, count in found:
+            try:
+                waiting.append(Waiting(Notice.decode(member), at_ms, count, member))
+            except (KeyError, TypeError, ValueError):
+                strange.add(member)
+        for member in strange - self._strange:
+            log.say("not_understood", {"notice": member}, logging.WARNING)
+        self._strange = strange
+        return tuple(waiting)
 
     def keep_turn(self) -> None:
         """Say that this process is still at it."""
@@ -169,20 +188,15 @@ class Outbox:
         now_ms, before = self._ledger.run("beat", [_HEARTBEAT, NOTICES], [GAP_MS, known, notice.encode()])
         return int(now_ms), int(before)
 
-    def outage(self, vendor: str, how: str, kind: Kind, words: str) -> None:
-        """Tell that a vendor's silence began (`open`), lasts (`still`) or ended (`closed`): once for all."""
+    def outage(self, vendor: str, how: str, kind: Kind, words: str, *, answered_ms_ago: int = 0) -> None:
+        """Tell that a vendor's silence began (`open`), lasts (`still`) or ended (`closed`): once for all.
+
+        It lasts untold where it began within a minute of the last one: then it is told when that is over.
+        """
         state = f"{PREFIX}outage:{vendor}"
         notice = Notice("", kind, "", words, secrets.randbits(53))
         self._ledger.run(
-            "outage", [state, NOTICES, f"{state}:told"], [how, notice.encode(), OUTAGE_MS, GATE_MS]
+            "outage",
+            [state, NOTICES, f"{state}:told"],
+            [how, notice.encode(), OUTAGE_MS, GATE_MS, answered_ms_ago],
         )
-
-
-def _waiting(found: Sequence[Any]) -> Waiting | None:
-    """Read what waits; None where a newer version of the relay wrote it, which will tell it."""
-    member, at_ms, count = found
-    try:
-        return Waiting(Notice.decode(member), at_ms, count, member)
-    except (KeyError, TypeError, ValueError):
-        log.say("not_understood", {"notice": member}, logging.WARNING)
-        return None

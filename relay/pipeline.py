@@ -200,6 +200,9 @@ class Pipeline:
     def _taken(self, alert_id: str, received: Received) -> Held:
         """Take the sender's own record in hand."""
         record = self.own(alert_id, received)
+        if record.refused is not None:
+            # It has nothing that could be carried out: taken, it would be due, and nobody could let it go.
+            raise Conflict("This alert was refused, and nothing was sent: put it right, and send it anew.")
         held = self._ledger.take_one(record.alert_id)
         if held is None:
             raise Conflict("The relay is at work on this alert just now: look at it, and ask again.")

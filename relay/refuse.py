@@ -10,13 +10,15 @@ from relay.alert import Alert
 from relay.errors import Refusal
 from relay.record import Record, RefusedAs
 from relay.settings import Scrubber
+from schemas.alert import AlertSchema
+from schemas.suggest import nearest
 
 #: Bounds of what is kept of an alert that was not taken.
 _FIELDS, _NAME_CHARACTERS, _VALUE_CHARACTERS = 12, 40, 80
 _FAULTS, _SAID_CHARACTERS, _DETAIL_CHARACTERS = 8, 160, 300
 
-#: Fields that are a credential, under whatever name the format has for it.
-_CREDENTIALS = frozenset({"secret", "key"})
+#: What a name is compared with to tell whether it is meant for a credential.
+_KNOWN = (*AlertSchema().fields, "secret")
 
 
 def record_of(  # noqa: PLR0913 - what a refusal has left of an alert
@@ -41,7 +43,7 @@ def record_of(  # noqa: PLR0913 - what a refusal has left of an alert
     shown = {
         short(name, _NAME_CHARACTERS): short(value, _VALUE_CHARACTERS)
         for name, value in fields.items()
-        if name.casefold() not in _CREDENTIALS
+        if nearest(name, _KNOWN) != "secret"  # whatever the sender calls it, and whosever it is
     }
     errors = {
         short(name, _NAME_CHARACTERS): [short(each, _SAID_CHARACTERS) for each in said[:2]]

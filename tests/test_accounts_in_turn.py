@@ -113,7 +113,7 @@ def test_an_order_that_works_on_after_a_refusal_is_rejected(redis_url: str) -> N
 @pytest.mark.parametrize("cancel", [EVERYTHING, Cancel("alphapoint", 4, Scope.ORDER, 40)], ids=["all", "one"])
 def test_a_take_over_that_finds_no_room_is_still_one(redis_url: str, cancel: Cancel) -> None:
     """Let go again since the lane is full, or the vendor not known here, it may have left all the same."""
-    stage = Stage(redis_url, AP, Exchange().rule)
+    stage = Stage(redis_url, AP, Exchange().rule, lease_s=1)
     alert_id = stage.hold(cancel).record.alert_id
     (taken,) = until(lambda: stage.ledger.take_due(5), what="the end of the dead one's lease")
     assert taken.interrupted

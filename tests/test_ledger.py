@@ -20,9 +20,10 @@ from relay.cancel import Cancel, Scope
 from relay.embedded_redis import EmbeddedRedis
 from relay.errors import LeaseEnded, NotReady
 from relay.ledger import Claimed, Key, Ledger
-from relay.notice import Kind
+from relay.notice import Kind, Notice
+from relay.outbox import Outbox
 from relay.outcome import Progress, Status
-from relay.record import Record
+from relay.record import Record, RefusedAs
 from relay.settings import Settings
 from tests.running import SECRET, until
 
@@ -47,6 +48,12 @@ def a_ledger(url: str, **settings: str) -> Ledger:
     """Give a ledger with a short lease."""
     environ = {"REDIS_URL": url, "RELAY_SECRET": SECRET, "RELAY_LEASE": str(LEASE_S), **settings}
     return Ledger(Settings.read(environ))
+
+
+def to_be_told(url: str) -> list[Notice]:
+    """Give what waits to be told, the oldest first."""
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        return [Notice.decode(each) for each in client.zrange("relay:notices", 0, -1)]
 
 
 @pytest.fixture
@@ -308,7 +315,7 @@ def test_a_record_in_hand_cannot_be_taken_by_its_id(ledger: Ledger) -> None:
 
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("status", list(Status))
-def test_what_ends_without_success_is_to_be_told(ledger: Ledger, status: Status) -> None:
+def test_what_ends_without_success_is_to_be_told(ledger: Ledger, redis_url: str, status: Status) -> None:
     """A failed end and its notice are written in one step; a success is told to nobody."""
     held = ledger.claim(a_record(), a_key()).held
     assert held is not None
@@ -316,7 +323,7 @@ def test_what_ends_without_success_is_to_be_told(ledger: Ledger, status: Status)
     held.record.cancels[0][1].reason = "the broker's words"
     held.settle()
 
-    told = ledger.notices()
+    told = to_be_told(redis_url)
 
     assert [each.alert_id for each in told] == ["a" * 32] * status.failed
     assert all("the broker's words" in each.words for each in told)
@@ -331,20 +338,20 @@ def test_what_is_not_confirmed_in_time_is_told_once(redis_url: str) -> None:
     _, progress = held.record.cancels[0]
     progress.status, progress.due_ms = Status.REQUESTED, held.now_ms() + 60_000
     held.settle()
-    assert not ledger.notices()
+    assert not to_be_told(redis_url)
 
     for _ in range(2):
         (held,) = until(lambda: ledger.take_due(5), what="the time to tell")
         held.record.cancels[0][1].due_ms = held.now_ms() + 100
         held.settle()
-    assert [each.kind for each in ledger.notices()] == [Kind.NOT_CONFIRMED]
+    assert [each.kind for each in to_be_told(redis_url)] == [Kind.NOT_CONFIRMED]
 
     (held,) = until(lambda: ledger.take_due(5), what="its end")
     held.record.cancels[0][1].end(Status.CONFIRMED)
     held.settle()
 
-    assert [each.kind for each in ledger.notices()] == [Kind.NOT_CONFIRMED, Kind.ENDED]
-    assert "NOT confirmed" in ledger.notices()[0].words
+    assert [each.kind for each in to_be_told(redis_url)] == [Kind.NOT_CONFIRMED, Kind.ENDED]
+    assert "NOT confirmed" in to_be_told(redis_url)[0].words
 
 
 @pytest.mark.promise(7)
@@ -358,7 +365,7 @@ def test_what_a_paused_process_would_tell_is_not_queued(ledger: Ledger, redis_ur
     with pytest.raises(LeaseEnded):
         held.settle()
 
-    assert ledger.notices() == []
+    assert to_be_told(redis_url) == []
 
 
 @pytest.mark.promise(6)
@@ -588,3 +595,26 @@ def test_history_keeps_within_its_bound(ledger: Ledger) -> None:
 
     assert ledger.keep_within(1) == 299
     assert ledger.read(f"{0:032x}") is not None
+
+
+@pytest.mark.promise(1)
+def test_history_that_gives_way_leaves_no_id_behind(ledger: Ledger, redis_url: str) -> None:
+    """In no list of its sender's: ids that nobody reads any more would fill a small Redis, and stay."""
+    others = a_record("b" * 32, sender='the "other" one: Łódź')
+    for record, value in ((a_record(), "one"), (others, "two")):
+        held = ledger.claim(record, a_key(value)).held
+        assert held is not None
+        held.record.cancels[0][1].end(Status.CONFIRMED)
+        held.settle()
+    waits = ledger.claim(a_record("c" * 32), a_key("three")).held
+    as_refused = replace(a_record("d" * 32), cancels=[], refused=RefusedAs("invalid-alert", 422, "No", "no"))
+    Outbox(ledger).refused(as_refused, "refused", "more")
+
+    assert (waits is not None, ledger.give_way()) == (True, 3)
+
+    with redis.Redis.from_url(redis_url, decode_responses=True) as raw:
+        lists = {
+            name: raw.zrange(name, 0, -1) for name in raw.scan_iter("relay:*") if raw.type(name) == "zset"
+        }
+    lists.pop("relay:notices")
+    assert lists == {name: ["c" * 32] for name in ("relay:due", "relay:alerts", "relay:alerts:default")}

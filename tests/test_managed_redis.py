@@ -1,7 +1,7 @@
 """A managed Redis has its ways: few connections, and idle ones that are cut, or fall silent."""
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Iterator
@@ -66,9 +66,12 @@ class Way:
 
     def _carry(self, near: socket.socket, far: socket.socket, lost: threading.Event) -> None:
         other = {near: far, far: near}
-        with near, far, contextlib.suppress(OSError):
+        # Not by `select`: a process that has run many tests may have files beyond its 1024.
+        with near, far, selectors.DefaultSelector() as ready, contextlib.suppress(OSError):
+            for each in other:
+                ready.register(each, selectors.EVENT_READ, each)
             while True:
-                for each in select.select([near, far], [], [])[0]:
+                for each in [key.data for key, _ in ready.select()]:
                     data = each.recv(65_536)
                     if not data:
                         return

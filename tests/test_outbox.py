@@ -5,9 +5,11 @@ import json
 import pytest
 import redis
 
+from relay import log
 from relay.ledger import Ledger
 from relay.notice import Kind
 from relay.outbox import PAUSE_MS, Outbox
+from relay.settings import Scrubber
 from tests.running import until
 from tests.scripted import some_settings
 
@@ -130,6 +132,26 @@ def test_a_notice_of_another_version_neither_stops_the_others_nor_is_lost(
 
 
 @pytest.mark.promise(7)
+def test_what_only_another_version_understands_keeps_no_turn_from_it(
+    redis_url: str, client: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who understands nothing of what waits gives the turn back, and says so once."""
+    newer = json.dumps({"kind": "of a later day", "words": "newer"})
+    client.zadd("relay:notices", {newer: 1})
+    settings = some_settings(redis_url)
+    log.configure("WARNING", Scrubber(settings))
+    outbox = Outbox(Ledger(settings))
+
+    for _ in range(3):
+        assert outbox.turn() is None
+        assert client.hget("relay:telling", "holder") == ""
+        rested(client)
+
+    assert client.zrange("relay:notices", 0, -1) == [newer]
+    assert capsys.readouterr().out.count("not_understood") == 1
+
+
+@pytest.mark.promise(7)
 def test_what_there_is_no_room_for_is_counted(redis_url: str, client: redis.Redis) -> None:
     """The oldest give way, and how many is told once."""
     outbox = an_outbox(redis_url)
@@ -195,3 +217,31 @@ def test_an_outage_is_told_once_for_all_processes(redis_url: str, client: redis.
     batch = until(processes[0].turn, what="the turn")
     assert [each.notice.words for each in batch.waiting] == ["open", "closed"]
     assert client.zcard("relay:notices") == 2
+
+
+@pytest.mark.promise(7)
+def test_an_answer_from_before_a_silence_ends_none(redis_url: str, client: redis.Redis) -> None:
+    """What one process heard a second ago is no sign that the vendor answers now."""
+    outbox = an_outbox(redis_url)
+    outbox.outage("crosstrade", "open", Kind.SILENT, "silent")
+
+    outbox.outage("crosstrade", "closed", Kind.ANSWERS, "answers", answered_ms_ago=1_000)
+    assert words_of(outbox) == ["silent"]
+
+    outbox.outage("crosstrade", "closed", Kind.ANSWERS, "answers")
+    assert client.zcard("relay:notices") == 2
+
+
+@pytest.mark.promise(7)
+def test_a_silence_soon_after_another_is_told_when_it_lasts(redis_url: str, client: redis.Redis) -> None:
+    """Or the last word would be that the vendor answers."""
+    outbox = an_outbox(redis_url)
+    for how, kind in (("open", Kind.SILENT), ("closed", Kind.ANSWERS), ("open", Kind.SILENT)):
+        outbox.outage("crosstrade", how, kind, how)
+    assert client.zcard("relay:notices") == 2
+
+    client.delete("relay:outage:crosstrade:told")  # the minute is over
+    for _ in range(2):
+        outbox.outage("crosstrade", "still", Kind.SILENT, "lasts")
+
+    assert sorted(words_of(outbox)) == ["closed", "lasts", "open"]

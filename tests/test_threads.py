@@ -12,16 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from relay.compose import Relay, compose
+from relay.ledger import Ledger
+from relay.messenger import Messenger
+from relay.notice import Kind
+from relay.outbox import Outbox
 from relay.outcome import Status
 from relay.pipeline import Pipeline, Received
 from relay.record import Record
 from relay.room import LANE
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from relay.settings import Settings
+from relay.settings import Scrubber, Settings
 from tests.e2e import at_once, bulk_calls, message, place, state, states
+from tests.receiver import Receiver
 from tests.running import ROOT, SECRET, TOKEN, RunningRelay, until
 from tests.test_run import descendants
 
@@ -215,6 +221,25 @@ def test_a_call_that_nothing_could_end_in_time_is_not_begun(parts: Relay, broker
 
     record = until(lambda: ended(parts, alert_id), what="the end")
     assert (record.status, state(broker, order)) == (Status.CONFIRMED, "Cancelled")
+
+
+@pytest.mark.promise(7)
+def test_a_service_that_has_no_thread_lets_another_tell_once(redis_url: str) -> None:
+    """It counts as one that took nothing; what the other brought leaves the queue."""
+    with Receiver() as phone, no_thread("service-2"), redis.Redis.from_url(redis_url) as client:
+        settings = Settings.read(
+            {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, "RELAY_NOTIFY": f"{phone.url}, {phone.url}"}
+        )
+        outbox = Outbox(Ledger(settings))
+        messenger = Messenger(outbox, settings.notify, Scrubber(settings), None)
+        outbox.tell(Kind.LOG_IN, "the log-in was refused")
+        messenger.start()
+        until(lambda: client.zcard("relay:notices") == 0, what="the end of the queue")
+        failing = until(lambda: outbox.service("number 2 (json)").words, what="the word about the other")
+        messenger.stop()
+
+    assert phone.count("the log-in was refused") == 1
+    assert failing == "this machine lets no more threads start"
 
 
 def _under(limits: str, line: str) -> str:

@@ -1,10 +1,12 @@
 """The worker's round: it rests where there is nothing to take, and nothing that Redis does ends it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from relay.alert import Alert
 from relay.cancel import Cancel, Scope
@@ -13,9 +15,12 @@ from relay.embedded_redis import EmbeddedRedis
 from relay.errors import NotReady
 from relay.ledger import Held, Key, Ledger, Persistence
 from relay.outcome import Progress, Status
+from relay.pipeline import Pipeline, Received
 from relay.record import Record
+from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.settings import Settings
 from relay.worker import Worker
+from tests.e2e import message, place
 from tests.running import SECRET, until
 
 #: Rounds that are watched.
@@ -70,6 +75,33 @@ def test_a_worker_that_finds_nothing_to_take_rests(
     relay.worker.stop()
 
     assert rests >= ROUNDS - 1
+
+
+@pytest.mark.promise(6)
+def test_a_relay_that_has_stopped_leaves_no_thread_and_no_connection(
+    redis_url: str, broker: CrossTradeSandbox, environ: dict[str, str]
+) -> None:
+    """Neither to Redis nor to the broker: an alert and a look at its time had opened some."""
+    with redis.Redis.from_url(redis_url) as client:
+        threads = set(threading.enumerate())
+        connections = {each["id"] for each in client.client_list()}
+        relay = compose(Settings.read(environ))
+        pipeline = Pipeline(relay.settings, relay.ledger, relay.lanes, relay.lines, relay.scrubber)
+        relay.start()
+        body = message(secret=SECRET, account="Sim101", order_id=place(broker), reply_when="confirmed")
+        reply = pipeline.handle(Received(body.encode(), {}, "127.0.0.1", "request-1", time.monotonic()))
+        during = {each["id"] for each in client.client_list()} - connections
+
+        relay.stop()
+
+        # The broker, and Redis, notice in their own time.
+        until(lambda: not set(threading.enumerate()) - threads, what="the end of the threads")
+        until(
+            lambda: not {each["id"] for each in client.client_list()} - connections,
+            what="the end of the connections",
+        )
+
+    assert (reply.status, bool(during)) == (200, True)
 
 
 @pytest.mark.promise(1)

@@ -10,9 +10,15 @@ from email import message_from_string, policy
 import pytest
 import redis
 
+from relay import messenger
+from relay.errors import NotReady
+from relay.ledger import Ledger
+from relay.notice import Kind
+from relay.outbox import Outbox
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from tests.e2e import REPLY_WITHIN, deployed, message, place
+from relay.settings import Scrubber, Settings
+from tests.e2e import REPLY_WITHIN, deployed, message, place, settings_for
 from tests.e2e.test_secrets import found
 from tests.receiver import MailBox, Receiver
 from tests.running import SECRET, TOKEN, Process, RunningRelay, relay_command, until, worker
@@ -198,6 +204,36 @@ def test_redis_dies_and_what_waited_is_told_when_it_is_back(
         phone.status = 200
         phone.hear("MES 12-26")
         until(lambda: waiting.zcard("relay:notices") == 0, what="the end of the queue")
+
+
+@pytest.mark.promise(7)
+def test_what_hangs_is_counted_though_redis_goes_away_meanwhile(
+    redis_url: str, phone: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try leaves a thread behind: after a few the service is asked no more, which `check` shows."""
+
+    def away(_: Outbox) -> None:
+        raise NotReady("Redis cannot be reached")
+
+    # The turn is taken, and then Redis is away: again and again, as in a fail-over, only faster.
+    monkeypatch.setattr(Outbox, "keep_turn", away)
+    monkeypatch.setattr(messenger, "_KEEP_EVERY_S", 0.05)
+    monkeypatch.setattr(messenger, "_AWAY_S", 0.05)
+    phone.answers.clear()
+    settings = Settings.read(settings_for(redis_url, "http://127.0.0.1:1") | {"RELAY_NOTIFY": phone.url})
+    outbox = Outbox(Ledger(settings))
+    telling = messenger.Messenger(outbox, settings.notify, Scrubber(settings), None)
+    outbox.tell(Kind.LOG_IN, "the log-in was refused")
+    telling.start()
+    try:
+        words = until(lambda: outbox.service("number 1 (json)").words, what="the word that it hangs")
+        until(lambda: phone.count("the log-in was refused") == 4, what="the fourth try")
+    finally:
+        phone.answers.set()
+        telling.stop()
+
+    assert words == "it hangs: 4 messages to it never came to an end"
+    assert phone.count("the log-in was refused") == 4
 
 
 @pytest.mark.promise(9)

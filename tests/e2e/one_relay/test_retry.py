@@ -66,6 +66,24 @@ def test_what_came_true_cannot_be_tried_again(relay: RunningRelay, broker: Cross
     assert relay.record(alert_id)["status"] == "confirmed"
 
 
+@pytest.mark.promise(1)
+@pytest.mark.parametrize(("method", "what"), [("POST", "/retry"), ("DELETE", "")])
+def test_a_refused_alert_is_in_nobodys_hand(
+    stage: Stage, relay: RunningRelay, method: str, what: str
+) -> None:
+    """It has nothing to carry out: taken by a process that dies then, it would be due for ever."""
+    assert relay.alert(account="Sim101", instrument="").status_code == 422
+    (name,) = stage.redis.scan_iter("relay:alert:*")
+    alert_id = name.decode().rpartition(":")[2]
+    credential = {"Authorization": f"Bearer {relay.secret}"}
+
+    answer = requests.request(method, f"{relay.url}/alerts/{alert_id}{what}", headers=credential, timeout=10)
+
+    assert "send it anew" in problem(answer, 409, "conflict")["detail"]
+    assert stage.redis.hget(name, "settled_by") is None
+    assert stage.redis.zscore("relay:due", alert_id) is None
+
+
 @pytest.mark.promise(7)
 def test_a_failure_is_told_and_told_again_when_the_retry_fails(
     stage: Stage, relay: RunningRelay, broker: CrossTradeSandbox
