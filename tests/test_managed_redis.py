@@ -134,8 +134,8 @@ def test_a_redis_with_too_many_clients_is_a_503(own_redis: EmbeddedRedis, broker
 
 @pytest.mark.promise(6)
 def test_three_connections_serve_a_dyno(environ: dict[str, str], broker: CrossTradeSandbox) -> None:
-    """On Heroku a process opens three at most, and two hundred alerts at once are all recorded."""
-    orders = [place(broker) for _ in range(200)]
+    """On Heroku a process opens three at most, and a hundred alerts at once are all recorded."""
+    orders = [place(broker) for _ in range(100)]
     broker.trouble = Trouble(on="one", latency_s=0.3)
     with redis.Redis.from_url(environ["REDIS_URL"]) as client, ExitStack() as stack:
         before = {each["id"] for each in client.client_list()}
