@@ -27,7 +27,7 @@ from tests.socket_vendor import (
     key_in,
     key_of,
     name_of,
-    open_files,
+    open_sockets,
     readers,
     reply,
     transport_to,
@@ -53,7 +53,7 @@ class Stage:
         """Start the vendor."""
         self.vendors.append(started := SocketVendor(behave, context=context))
         # What a server of the library keeps open is not ours to judge.
-        self.before = open_files()
+        self.before = open_sockets()
         return started
 
     def to(self, vendor: SocketVendor, tell: Callable[[Order], None] = lambda _: None) -> WebSocketTransport:
@@ -63,12 +63,14 @@ class Stage:
 
     def close(self) -> None:
         """End it, and see that nothing is left."""
-        for transport in self.transports:
-            transport.close()
-        gone()
-        until(lambda: open_files() <= self.before, what="the end of every socket")
-        for vendor in self.vendors:
-            vendor.close()
+        try:
+            for transport in self.transports:
+                transport.close()
+            gone()
+            until(lambda: open_sockets() <= self.before, what="the end of every socket")
+        finally:
+            for vendor in self.vendors:
+                vendor.close()
 
 
 @pytest.fixture
