@@ -26,7 +26,7 @@ from tests.socket_vendor import (
     end_all,
     gone,
     key_in,
-    open_files,
+    open_sockets,
     read_handshake,
     transport_to,
 )
@@ -130,13 +130,13 @@ def test_a_vendor_whose_certificate_nobody_signed_gets_no_credential() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(UNTRUSTED)
     vendor = SocketVendor(context=context)
-    before = open_files()
+    before = open_sockets()
 
     for _ in range(20):
         not_sent(vendor.url)
 
     assert vendor.handshakes == []
-    until(lambda: open_files() <= before, what="the end of every socket")
+    until(lambda: open_sockets() <= before, what="the end of every socket")
 
 
 @pytest.mark.promise(1)

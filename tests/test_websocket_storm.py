@@ -28,7 +28,7 @@ from tests.socket_vendor import (
     key_in,
     key_of,
     name_of,
-    open_files,
+    open_sockets,
     readers,
     reply,
     transport_to,
@@ -54,7 +54,7 @@ class Stage:
         """Start the vendor."""
         self.vendors.append(started := SocketVendor(behave, context=context))
         # What a server of the library keeps open is not ours to judge.
-        self.before = open_files()
+        self.before = open_sockets()
         return started
 
     def to(self, vendor: SocketVendor, tell: Callable[[Order], None] = lambda _: None) -> WebSocketTransport:
@@ -68,7 +68,7 @@ class Stage:
             transport.close()
         try:
             gone()
-            until(lambda: open_files() <= self.before, what="the end of every socket")
+            until(lambda: open_sockets() <= self.before, what="the end of every socket")
         finally:
             end_all()
 

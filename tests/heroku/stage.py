@@ -224,9 +224,17 @@ class Heroku:
         """Give a web dyno at one of the router's ports, not yet started."""
         return Dyno(self.slug, "web", {**self.config, **changes}, PORT=str(self.ports[number]))
 
-    def worker(self) -> Dyno:
-        """Give a worker dyno, not yet started."""
-        return Dyno(self.slug, "worker", self.config)
+    @contextmanager
+    def worker(self) -> Iterator[Dyno]:
+        """Run a worker dyno until it works, and for a part of a test."""
+        dyno = Dyno(self.slug, "worker", self.config).start()
+        try:
+            # Its first line, that nobody is told: from there on a signal is one to end in order.
+            until(lambda: dyno.log("settings_warning"), within=START_WITHIN, what="the worker's first line")
+            yield dyno
+        finally:
+            if dyno.running.poll() is None:
+                dyno.kill()
 
     @contextmanager
     def up(self, number: int = 0, **changes: str) -> Iterator[Dyno]:
