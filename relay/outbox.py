@@ -24,8 +24,10 @@ GATE_MS = 60_000
 #: Milliseconds for which the turn to tell is one process's, unless it says that it is still at it.
 TURN_MS = 5_000
 
-#: Milliseconds after a message in which everything waits for the next one: a storm becomes a few messages.
+#: Milliseconds after a message in which everything waits for the next one, doubled while messages follow each
+#: other, up to the longest: a storm becomes a few messages.
 PAUSE_MS = 2_000
+PAUSE_MOST_MS = 15_000
 
 #: Milliseconds until it is tried again after no service took anything, doubled up to the longest.
 BACK_OFF_MS = 1_000
@@ -161,16 +163,16 @@ class Outbox:
         """Say that this process is still at it."""
         self._told("keep")
 
-    def handed_over(self, batch: Batch) -> None:
-        """Take what was told out of the queue, and let everybody rest a moment."""
-        self._told("handed", batch.dropped, *(each.member for each in batch.waiting))
+    def handed_over(self, batch: Batch) -> int:
+        """Take what was told out of the queue, and give the ms for which everybody rests."""
+        return self._told("handed", batch.dropped, *(each.member for each in batch.waiting))
 
     def not_handed_over(self) -> int:
         """Leave everything in the queue, and give the ms for which everybody rests."""
         return self._told("failed")
 
     def _told(self, how: str, dropped: int = 0, *notices: str) -> int:
-        times = [TURN_MS, PAUSE_MS, BACK_OFF_MS, BACK_OFF_MOST_MS]
+        times = [TURN_MS, PAUSE_MS, PAUSE_MOST_MS, BACK_OFF_MS, BACK_OFF_MOST_MS]
         return int(self._ledger.run("told", [_TURN, NOTICES], [self._token, how, *times, dropped, *notices]))
 
     def service(self, name: str, how: str = "read", words: str = "") -> ServiceState:

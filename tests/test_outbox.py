@@ -8,7 +8,7 @@ import redis
 from relay import log
 from relay.ledger import Ledger
 from relay.notice import Kind
-from relay.outbox import PAUSE_MS, Outbox
+from relay.outbox import PAUSE_MOST_MS, PAUSE_MS, Outbox
 from relay.settings import Scrubber
 from tests.running import until
 from tests.scripted import some_settings
@@ -70,6 +70,30 @@ def test_what_is_queued_while_a_message_leaves_stays(redis_url: str, client: red
     assert words_of(an_outbox(redis_url)) == []
     rested(client)
     assert words_of(outbox) == ["two"]
+
+
+@pytest.mark.promise(7)
+def test_while_a_storm_lasts_each_message_waits_longer(redis_url: str, client: redis.Redis) -> None:
+    """2, 4, 8, 15 s between messages that follow each other; a calm as long as the longest begins anew."""
+    outbox = an_outbox(redis_url)
+
+    def pause() -> int:
+        outbox.tell(Kind.LOG_IN, "one more")
+        batch = outbox.turn()
+        assert batch is not None
+        return outbox.handed_over(batch)
+
+    def back_by(seconds: int) -> None:
+        client.hset("relay:telling", "rest_until", int(client.time()[0]) * 1000 - seconds * 1000)
+
+    pauses = []
+    for _ in range(5):
+        back_by(1)
+        pauses.append(pause())
+    back_by(PAUSE_MOST_MS // 1000 + 2)
+
+    assert pauses == [PAUSE_MS, 4_000, 8_000, PAUSE_MOST_MS, PAUSE_MOST_MS]
+    assert pause() == PAUSE_MS
 
 
 @pytest.mark.promise(7)
