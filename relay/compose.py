@@ -72,8 +72,8 @@ class Relay:
     def stop(self) -> None:
         """Let what runs come to the end of its visit, and leave no thread and no connection behind."""
         self.heartbeat.stop()
-        self.worker.stop()
         self.keep_open.stop()
+        self.worker.stop()
         for line in self.lines.values():
             line.transport.close()
             line.alarm.stop()
