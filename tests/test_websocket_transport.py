@@ -377,6 +377,28 @@ def test_a_vendor_that_hangs_is_unknown_and_asked_for_a_sign_of_life_next(desk: 
     assert len(vendor.sockets) == 1
 
 
+@pytest.mark.promise(3, 6)
+def test_a_vendor_whose_work_stands_still_loses_his_socket_though_his_front_answers(desk: Desk) -> None:
+    """The protocol's own pong says nothing of frames that wait: they are not left to be acted on later."""
+
+    def stands_still(vendor: SocketVendor, sock: ServerConnection) -> None:
+        for message in vendor.messages(sock):
+            if len(vendor.sockets) == 1:
+                vendor.over.wait(60)
+                return
+            sock.send(reply(message))
+
+    vendor = desk.vendor(stands_still)
+    transport = desk.to(vendor)
+
+    with pytest.raises(Unknown):
+        carried(transport, call("stuck"), within_s=SHORT)
+
+    assert key_in(carried(transport, call("next")).body) == "next"
+    assert len(vendor.sockets) == 2
+    assert vendor.keys() == {"stuck": 1, "next": 1}
+
+
 # Silence
 
 
