@@ -13,8 +13,8 @@ from relay.ledger import Ledger
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call
 
-#: Seconds between two looks: routers drop connections that are silent for a minute, some for half of one.
-LOOK_EVERY_S = 20.0
+#: Seconds between two looks: fewer than those of silence after which a call would have to ask first.
+LOOK_EVERY_S = 4.0
 
 #: Seconds to the next look after one that found no way, doubled each time, up to the longest.
 _AGAIN_S, _AGAIN_MOST_S = 1.0, 60.0

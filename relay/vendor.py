@@ -200,6 +200,9 @@ class Heard:
 class Frames(Protocol):
     """How a vendor writes and reads the messages on its WebSocket."""
 
+    #: Whether the vendor documents that his ping is answered, by its number and in its turn.
+    answers_pings: bool
+
     def write(self, number: int, frame: Frame) -> str:
         """Write a call; its answer will bear the number."""
         ...

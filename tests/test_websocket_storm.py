@@ -38,6 +38,7 @@ from tests.test_http_transport import UNTRUSTED
 CALLS = 1_000
 THREADS = 16
 
+
 #: Seconds of a call in the storm: where a drop is noticed none needs them.
 WITHIN_S = 5.0
 

@@ -278,9 +278,23 @@ def test_messages_that_come_with_the_handshakes_answer_are_heard(desk: Desk) -> 
         connection.recv(4096)
 
     transport = desk.to(desk.raw(at_once), tell=told.append)
-    transport.ready(session=None, within_s=LONG)
+    with pytest.raises(NotSent, match="did not answer a ping"):
+        transport.ready(session=None, within_s=LONG)
 
     assert [(order.account, order.order_id) for order in told] == [(4, 5)]
+
+
+@pytest.mark.promise(6)
+def test_a_socket_that_is_kept_open_is_asked_each_time(desk: Desk) -> None:
+    """Whoever looks after it asks before its silence makes a call ask first."""
+    vendor = desk.vendor()
+    transport = desk.to(vendor)
+
+    for _ in range(2):
+        transport.ready(session=None, within_s=LONG)
+    carried(transport)
+
+    assert vendor.names() == ["Ping", "Ping", "Test"]
 
 
 # What went wrong
@@ -375,6 +389,28 @@ def test_a_vendor_that_hangs_is_unknown_and_asked_for_a_sign_of_life_next(desk: 
 
     until(lambda: vendor.names() == ["Test", "Ping"] * 2, what="a question after each call")
     assert len(vendor.sockets) == 1
+
+
+@pytest.mark.promise(3, 6)
+def test_a_vendor_whose_work_stands_still_loses_his_socket_though_his_front_answers(desk: Desk) -> None:
+    """The protocol's own pong says nothing of frames that wait: they are not left to be acted on later."""
+
+    def stands_still(vendor: SocketVendor, sock: ServerConnection) -> None:
+        for message in vendor.messages(sock):
+            if len(vendor.sockets) == 1:
+                vendor.over.wait(60)
+                return
+            sock.send(reply(message))
+
+    vendor = desk.vendor(stands_still)
+    transport = desk.to(vendor)
+
+    with pytest.raises(Unknown):
+        carried(transport, call("stuck"), within_s=SHORT)
+
+    assert key_in(carried(transport, call("next")).body) == "next"
+    assert len(vendor.sockets) == 2
+    assert vendor.keys() == {"stuck": 1, "next": 1}
 
 
 # Silence

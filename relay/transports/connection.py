@@ -127,12 +127,13 @@ class Connection:
         """
         self._send(TextMessage(data=text), until, before)
 
-    def ping(self, text: str, *, until: float) -> bool:
-        """Ask for a sign of life, by a message and by the protocol's own ping; say whether any came."""
+    def ping(self, text: str | None, *, until: float) -> bool:
+        """Ask for a sign of life, by the protocol's own ping and a message, if any; say whether one came."""
         asked = time.monotonic()
         try:
             self._send(Ping(), until, _nothing)
-            self._send(TextMessage(data=text), until, _nothing)
+            if text is not None:
+                self._send(TextMessage(data=text), until, _nothing)
         except OSError:
             return False
         with self._heard:

@@ -25,6 +25,9 @@ SILENT_S = 5.0
 #: Seconds for the answer to a ping. A bulk call has one second to start in, a new socket included.
 PONG_S = 0.4
 
+#: Seconds for that answer where no alert waits for it.
+READY_S = 2.0
+
 #: The part of a call's time that is kept for that, where the call has little.
 _PONG_SHARE = 0.1
 
@@ -123,11 +126,17 @@ class WebSocketTransport:
         return current is not None and not current.ended and current.number == session.connection
 
     def ready(self, *, session: LoggedIn | None, within_s: float) -> None:
-        """Have the socket open, and answering."""
+        """Have the socket open, and answering: asked now, so that the next call need not ask."""
+        until = time.monotonic() + within_s
         try:
-            self._connected(session, time.monotonic() + within_s)
+            connection = self._connected(session, until)
         except HandshakeRefusedError as refused:
             raise NotSent(f"no connection ({refused})") from refused
+        # Where no answer to the vendor's own ping is documented, nor is whether it counts against a limit.
+        text = self._frames.ping(next(self._numbers)) if self._frames.answers_pings else None
+        if not connection.ping(text, until=min(until, time.monotonic() + READY_S)):
+            connection.end("it did not answer a ping")
+            raise NotSent("the connection did not answer a ping")
         if self._http is not None:
             self._http.ready(session=session, within_s=within_s)
 
@@ -171,9 +180,31 @@ class WebSocketTransport:
         if waiting.over.wait(max(0.0, left_s - min(PONG_S, left_s * _PONG_SHARE))):
             return
         connection = waiting.connection
-        alive = connection.ping(self._frames.ping(next(self._numbers)), until=until)
-        if not alive and not waiting.over.is_set():
+        if not self._comes_to_a_ping(connection, until) and not waiting.over.is_set():
             connection.end("it answered nothing any more")
+
+    def _comes_to_a_ping(self, connection: Connection, until: float) -> bool:
+        """Say whether the vendor works off what he is sent.
+
+        The protocol's own pong comes from the front of a server whose work stands still. So where the vendor
+        documents an answer to his ping, that one counts alone.
+        """
+        number = next(self._numbers)
+        text = self._frames.ping(number)
+        if not self._frames.answers_pings:
+            return connection.ping(text, until=until)
+        asked = _Waiting(connection, lambda: None)
+        with self._lock:
+            self._calls[number] = asked
+        try:
+            connection.send(text, until=until, before=asked.leave)
+            asked.over.wait(max(0.0, until - time.monotonic()))
+        except OSError:
+            return False
+        finally:
+            with self._lock:
+                self._calls.pop(number, None)
+        return asked.answer is not None
 
     def _entered(self, waiting: _Waiting) -> int:
         with self._lock:

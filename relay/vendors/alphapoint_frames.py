@@ -20,6 +20,8 @@ _REQUEST, _REPLY, _EVENT, _ERROR = 0, 1, 3, 5
 class AlphaPointFrames(Frames):
     """How AlphaPoint's messages are written and read: frames {m, i, n, o} whose `o` is JSON within JSON."""
 
+    answers_pings = True
+
     def __init__(self, oms_id: int) -> None:
         """Take the order management system whose events are heard: ids are unique within one alone."""
         self._oms_id = oms_id

@@ -14,6 +14,9 @@ from relay.vendor import Answer, Frame, Frames, Heard
 class CrossTradeFrames(Frames):
     """How CrossTrade's messages are written and read."""
 
+    #: It documents the ping, and no answer to it.
+    answers_pings = False
+
     def write(self, number: int, frame: Frame) -> str:
         """Write an `rpc`; its id is a text, as in the documents."""
         return json.dumps(
