@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import select
 import socket
 import threading
+from collections.abc import Callable
 
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
@@ -50,6 +52,8 @@ class Socket:
         self._held: list[str] = []
         self._parts: list[str | bytes | bytearray] = []
         self._calls = 0
+        #: Calls under way on threads of their own.
+        self._aside = 0
         self._heard = self._pinged = sandbox.clock()
 
     def run(self) -> None:
@@ -94,8 +98,7 @@ class Socket:
                     self._send(event.response())
                 return False
             if isinstance(event, Ping) and self._behaviour.pongs:
-                with contextlib.suppress(LocalProtocolError):  # no pong after the close that was sent
-                    self._send(event.response())
+                self._do(functools.partial(self._pong, event), aside=False)
             if isinstance(event, TextMessage | BytesMessage):
                 self._hear(event)
         return True
@@ -113,11 +116,32 @@ class Socket:
             ask = self._talk.read(raw.decode("utf-8", "replace"))
         number = self._sandbox.record(ask.request, ask.kind, self._number)
         met = self._sandbox.meet_over_socket(ask.kind)
-        if met.delaying or met.dripping:
-            # On a thread of its own, so that the calls behind it do not wait for it.
-            threading.Thread(target=self._carry_out, args=(ask, number, met), daemon=True).start()
-        else:
-            self._carry_out(ask, number, met)
+        aside = bool(met.delaying or met.dripping)
+        self._do(functools.partial(self._carry_out, ask, number, met), aside=aside)
+
+    def _do(self, work: Callable[[], None], *, aside: bool) -> None:
+        """Do it, on a thread of its own while anything is slow.
+
+        So what comes behind a slow call is acted on at once: only the answers wait for one that drips.
+        """
+        if not aside and not self._aside:
+            work()
+            return
+
+        def work_aside() -> None:
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self._aside -= 1
+
+        with self._lock:
+            self._aside += 1
+        threading.Thread(target=work_aside, daemon=True).start()
+
+    def _pong(self, ping: Ping) -> None:
+        with contextlib.suppress(LocalProtocolError, OSError):  # closed meanwhile, or the client went away
+            self._send(ping.response())
 
     def _carry_out(self, ask: Ask, number: int, met: Met) -> None:
         with contextlib.suppress(LocalProtocolError, OSError):  # a client that went away is no news
@@ -174,13 +198,15 @@ class Socket:
     def _look_round(self) -> None:
         """Send what is due though nothing came."""
         now = self._sandbox.clock()
-        if not self._is_open:
-            return
-        with self._sending:
+        if not self._is_open or not self._sending.acquire(blocking=False):
+            return  # an answer is on its way: reading goes on
+        try:
             with self._lock:
                 news = self._talk.news()
             for each in news:
                 self._write(self._framed(each))
+        finally:
+            self._sending.release()
         every, idle = self._behaviour.ping_every_s, self._behaviour.close_when_idle_s
         if every is not None and now - self._pinged >= every:
             self._pinged = now

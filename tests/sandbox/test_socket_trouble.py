@@ -99,6 +99,18 @@ def test_an_answer_may_drip(broker: CrossTradeSandbox, desk: Desk) -> None:
     assert desk.receive()["id"] == asked
 
 
+def test_what_comes_behind_an_answer_that_drips_is_acted_on(broker: CrossTradeSandbox, desk: Desk) -> None:
+    """Only its answer waits: a call that was sent in time is carried out in time."""
+    order = broker.book.place(account="Sim102", instrument="MES 12-26", action="Buy", quantity=1)
+    broker.trouble = Trouble(drip=True, drip_every_s=3600, times=1)
+    desk.ask("CancelOrders", account="Sim101")
+    until(lambda: broker.trouble == ())
+
+    desk.ask("Cancel", account="Sim102", orderId=order)
+
+    until(lambda: broker.book.order(order).state != "Working")
+
+
 @pytest.mark.parametrize("status", [408, 429, 500])
 def test_a_status_comes_as_the_body_it_has(
     broker: CrossTradeSandbox, desk: Desk, order_id: str, status: int
