@@ -161,8 +161,8 @@ def _sent(client: Client, fields: Mapping[str, Any], until: float) -> Answer:
                     _given_up(failure, tries, _again(fields) if reached else None), failure.problem
                 ) from None
             words = f"{terminal.plain(failure.words)} The same alert goes again in {wait_s} s."
-            terminal.aside(f"{terminal.now()} {words}")
             try:
+                terminal.aside(f"{terminal.now()} {words}")
                 time.sleep(wait_s)
             except KeyboardInterrupt:
                 if reached:
