@@ -14,7 +14,7 @@ from relay.errors import NotReady, VendorError
 from relay.messenger import try_out
 from relay.service import Message, Service
 from relay.settings import AlphaPointSettings, Settings, SocketSettings
-from relay.vendor import Answer, Call, LoggedIn, held
+from relay.vendor import Answer, Call, LoggedIn, cleared, held
 
 #: Seconds that a vendor may take to list its accounts.
 ANSWER_WITHIN = 10.0
@@ -164,7 +164,7 @@ def _vendor(relay: Relay, line: Line) -> Finding:
     def carried(call: Call, session: LoggedIn | None) -> Answer:
         # A turn to log in lasts a lease: one that takes longer is somebody else's turn, too.
         within_s = ANSWER_WITHIN if session else min(ANSWER_WITHIN, relay.ledger.lease_s * CALL_SHARE)
-        return line.transport.carry(call, session=session, within_s=within_s, clearance=_cleared)
+        return line.transport.carry(call, session=session, within_s=within_s, clearance=cleared)
 
     try:
         session = line.session.get(carry)
@@ -177,10 +177,6 @@ def _vendor(relay: Relay, line: Line) -> Finding:
         return Finding(f"{line.vendor.name}: {words}", good=False)
     names = ", ".join(map(str, accounts)) or "none"
     return Finding(f"{line.vendor.name} answers. Accounts: {names}.")
-
-
-def _cleared() -> None:
-    """Let a call go: no record is held, so no lease can end."""
 
 
 def _address(url: str) -> str:

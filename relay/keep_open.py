@@ -11,7 +11,7 @@ from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, NotSent, SessionLost, VendorError
 from relay.ledger import Ledger
 from relay.settings import Scrubber
-from relay.vendor import Answer, Call
+from relay.vendor import Answer, Call, cleared
 
 #: Seconds between two looks: fewer than those of silence after which a call would have to ask first.
 LOOK_EVERY_S = 4.0
@@ -79,7 +79,7 @@ class KeepOpen:
             wait_ms = self._ledger.spend(line.budget, call.limit)
             if wait_ms:
                 raise NotSent("the log-ins of this minute are used up", tried=False, wait_ms=wait_ms)
-            return line.transport.carry(call, session=None, within_s=within_s, clearance=_cleared)
+            return line.transport.carry(call, session=None, within_s=within_s, clearance=cleared)
 
         session = line.session.get(carry)
         try:
@@ -88,7 +88,3 @@ class KeepOpen:
             if session is not None:
                 session = line.session.renewed(session, carry, lost=True)
             line.transport.ready(session=session, within_s=within_s)
-
-
-def _cleared() -> None:
-    """Let a call go: no record is held, so no lease can end."""

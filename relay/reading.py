@@ -38,6 +38,14 @@ def json_of(answer: Answer) -> Any:  # noqa: ANN401 - any JSON value
         return None
 
 
+def parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a message; None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def folded(row: object) -> dict[str, Any] | None:
     """Give an object with its keys in small letters; None for anything else."""
     return {name.casefold(): value for name, value in row.items()} if isinstance(row, dict) else None

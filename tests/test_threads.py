@@ -31,6 +31,7 @@ from tests.receiver import Receiver
 from tests.running import ROOT, SECRET, TOKEN, RunningRelay, until
 from tests.test_run import descendants
 
+# In CI, which is Linux, nothing of it is skipped; elsewhere the limit that it needs cannot be set.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="macOS does not bound a process's memory")
 
 #: Each thread has this much of the address space for its stack: so much that they run out long before memory.

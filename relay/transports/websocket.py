@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from relay.errors import NotSent, SessionLost, Unknown
 from relay.transport import Transport
 from relay.transports.connection import OPEN_S, BrokenError, Connection, HandshakeRefusedError
-from relay.vendor import Answer, Call, Clearance, Frame, Frames, LoggedIn, Order
+from relay.vendor import Answer, Call, Clearance, Frame, Frames, LoggedIn, Order, cleared
 
 #: Seconds of silence after which a socket has to answer a ping before it is trusted with a call: routers drop
 #: silent connections without a word.
@@ -193,7 +193,7 @@ class WebSocketTransport:
         text = self._frames.ping(number)
         if not self._frames.answers_pings:
             return connection.ping(text, until=until)
-        asked = _Waiting(connection, lambda: None)
+        asked = _Waiting(connection, cleared)
         with self._lock:
             self._calls[number] = asked
         try:
@@ -286,7 +286,7 @@ class WebSocketTransport:
             return
         self._subscribed.add(what)
         text = self._frames.write(next(self._numbers), asked)
-        connection.send(text, until=until, before=lambda: None)
+        connection.send(text, until=until, before=cleared)
 
     def _hear(self, text: str) -> None:
         heard = self._frames.read(text)

@@ -6,10 +6,9 @@ Marks: [3P] seen in public clients (ccxt, https://github.com/alphapoint/apex-api
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from relay.errors import Unreadable
-from relay.reading import folded, whole
+from relay.reading import folded, parsed, whole
 from relay.vendor import Answer, Frame, Frames, Heard
 from relay.vendors.alphapoint import order_of
 
@@ -36,7 +35,7 @@ class AlphaPointFrames(Frames):
 
     def read(self, text: str) -> Heard:
         """Read a reply, an error, or what became of an order (OrderStateEvent)."""
-        message = folded(_json(text))
+        message = folded(parsed(text))
         if message is None:
             return Heard()
         kind, number, payload = whole(message.get("m")), whole(message.get("i")), message.get("o")
@@ -60,7 +59,7 @@ def _error(body: str) -> Answer:
 
     What a number says, or a log-in's no, is as definite as in a reply. All else is the server's trouble.
     """
-    said = folded(_json(body)) or {}
+    said = folded(parsed(body)) or {}
     if whole(said.get("errorcode")) or said.get("authenticated") is False:
         return _answer(200, body)
     return _answer(500, body if "errormsg" in said else json.dumps({"errormsg": body}))
@@ -76,7 +75,7 @@ def _told(name: object, payload: object, oms_id: int) -> Heard:
 
     Servers name the order management system in it [3P], documents don't.
     """
-    row = folded(_json(payload) if isinstance(payload, str) else payload)
+    row = folded(parsed(payload) if isinstance(payload, str) else payload)
     account = None if row is None else whole(row.get("account"))
     if row is None or account is None or str(name).casefold() != "orderstateevent":
         return Heard()
@@ -86,10 +85,3 @@ def _told(name: object, payload: object, oms_id: int) -> Heard:
         return Heard(order=order_of(row, account))
     except Unreadable:
         return Heard()
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from relay.reading import whole
+from relay.reading import parsed, whole
 from relay.vendor import Answer, Frame, Frames, Heard
 
 
@@ -29,10 +29,7 @@ class CrossTradeFrames(Frames):
 
     def read(self, text: str) -> Heard:
         """Read the reply to an `rpc`: `data` holds REST's body [I]; an error may stand in its place [U]."""
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            return Heard()
+        message = parsed(text)
         number = whole(message.get("id")) if isinstance(message, dict) else None
         if number is None:
             return Heard()
