@@ -272,3 +272,14 @@ def open_sockets() -> int:
 def gone() -> None:
     """Wait until no thread reads any more."""
     until(lambda: not readers(), what="the end of the threads that read")
+
+
+def over_socket(url: str) -> dict[str, str]:
+    """Give the settings of an AlphaPoint that is reached by its WebSocket, and by nothing else."""
+    return {
+        "ALPHAPOINT_URL": f"http://127.0.0.1:{free_port()}",
+        "ALPHAPOINT_USERNAME": "invented-trader",
+        "ALPHAPOINT_PASSWORD": "invented-password",
+        "ALPHAPOINT_TRANSPORT": "websocket",
+        "ALPHAPOINT_WS_URL": url,
+    }

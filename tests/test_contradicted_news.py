@@ -14,8 +14,8 @@ from relay.ledger import Key
 from relay.outcome import Outcome, Progress, Status
 from relay.record import Record
 from relay.settings import Settings
-from tests.running import SECRET, free_port
-from tests.socket_vendor import SocketVendor, gone, name_of, reply
+from tests.running import SECRET
+from tests.socket_vendor import SocketVendor, gone, name_of, over_socket, reply
 from tests.vendors.of_alphapoint import ACCOUNT, OF_ACCOUNT, ORDER, row
 
 #: Long before any alert.
@@ -61,15 +61,7 @@ def exchange() -> Iterator[Exchange]:
 @pytest.fixture
 def relay(redis_url: str, exchange: Exchange) -> Iterator[Relay]:
     """Put a relay together that speaks to the exchange over its WebSocket."""
-    environ = {
-        "REDIS_URL": redis_url,
-        "RELAY_SECRET": SECRET,
-        "ALPHAPOINT_URL": f"http://127.0.0.1:{free_port()}",
-        "ALPHAPOINT_USERNAME": "invented-trader",
-        "ALPHAPOINT_PASSWORD": "invented-password",
-        "ALPHAPOINT_TRANSPORT": "websocket",
-        "ALPHAPOINT_WS_URL": exchange.vendor.url,
-    }
+    environ = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(exchange.vendor.url)}
     relay = compose(Settings.read(environ))
     yield relay
     relay.stop()

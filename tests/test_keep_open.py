@@ -23,6 +23,7 @@ from tests.socket_vendor import (
     frame,
     gone,
     name_of,
+    over_socket,
     read_handshake,
     reply,
     unmasked,
@@ -49,15 +50,7 @@ def refuses(vendor: SocketVendor, sock: ServerConnection) -> None:
 
 def of_alphapoint(url: str, **changes: str) -> dict[str, str]:
     """Give the settings of an exchange whose socket is always open."""
-    return {
-        "ALPHAPOINT_URL": f"http://127.0.0.1:{free_port()}",
-        "ALPHAPOINT_USERNAME": "invented-trader",
-        "ALPHAPOINT_PASSWORD": PASSWORD,
-        "ALPHAPOINT_TRANSPORT": "websocket",
-        "ALPHAPOINT_WS_URL": url,
-        "ALPHAPOINT_WS_OPEN": "always",
-        **changes,
-    }
+    return {**over_socket(url), "ALPHAPOINT_PASSWORD": PASSWORD, "ALPHAPOINT_WS_OPEN": "always", **changes}
 
 
 def of_crosstrade(url: str, **changes: str) -> dict[str, str]:

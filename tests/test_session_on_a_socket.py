@@ -17,8 +17,8 @@ from relay.ledger import LOG_IN_REST_MOST_MS, Held, Key
 from relay.outcome import Progress
 from relay.record import Record
 from relay.settings import Settings
-from tests.running import SECRET, free_port
-from tests.socket_vendor import SocketVendor, gone, name_of, reply
+from tests.running import SECRET
+from tests.socket_vendor import SocketVendor, gone, name_of, over_socket, reply
 from tests.vendors.of_alphapoint import ACCOUNT, AP, OF_ACCOUNT, ORDER
 
 #: Threads that come at once: more than the failures that open a breaker.
@@ -60,15 +60,7 @@ def relay(redis_url: str, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -
     """Put a relay together that speaks to the exchange over its WebSocket."""
     # Log-ins follow each other here faster than they ever do.
     monkeypatch.setattr(ledger, "LOG_IN_REST_MS", 5)
-    environ = {
-        "REDIS_URL": redis_url,
-        "RELAY_SECRET": SECRET,
-        "ALPHAPOINT_URL": f"http://127.0.0.1:{free_port()}",
-        "ALPHAPOINT_USERNAME": "invented-trader",
-        "ALPHAPOINT_PASSWORD": "invented-password",
-        "ALPHAPOINT_TRANSPORT": "websocket",
-        "ALPHAPOINT_WS_URL": exchange.vendor.url,
-    }
+    environ = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(exchange.vendor.url)}
     relay = compose(Settings.read(environ))
     yield relay
     relay.stop()
