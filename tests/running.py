@@ -101,11 +101,11 @@ class Process:
 
     @property
     def text(self) -> str:
-        """Give all that it printed so far."""
+        """Give all that was read of what it printed: all of it once it has ended."""
         return "".join(self.output)
 
     def log(self, event: str) -> list[dict[str, Any]]:
-        """Give the JSON log lines of one kind."""
+        """Give the JSON log lines of one kind that were read so far: a reply may be here before its line."""
         lines = [json.loads(line) for line in list(self.output) if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 

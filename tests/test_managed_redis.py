@@ -129,7 +129,7 @@ def test_a_redis_with_too_many_clients_is_a_503(own_redis: EmbeddedRedis, broker
         until(lambda: requests.get(f"{relay.url}/readyz", timeout=5).ok, what="room for the relay")
 
         assert relay.alert(account="Sim101", order_id=order).status_code == 200
-        assert relay.log("unforeseen") == []
+    assert relay.log("unforeseen") == []
 
 
 @pytest.mark.promise(6)

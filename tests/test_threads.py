@@ -136,7 +136,7 @@ def test_a_burst_without_threads_is_answered_and_carried_out_once(
 
     assert {answer.status_code for answer in answers} <= {200, 202}
     assert max(answer.elapsed.total_seconds() for answer in answers) < 2.5
-    assert cramped.log("no_thread")
+    until(lambda: cramped.log("no_thread"), what="the line that there was no thread")
     assert cramped.log("unforeseen") == []
     assert "Worker" not in cramped.text
     calls = Counter(call.path for call in bulk_calls(broker))

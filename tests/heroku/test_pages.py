@@ -9,7 +9,7 @@ import pytest
 
 from relay.cli import COMMANDS
 from schemas.settings import SettingsSchema
-from tests.running import ROOT, RunningRelay, procfile_line
+from tests.running import ROOT, RunningRelay, procfile_line, until
 
 PAGES = ("deploying.md", "operating.md")
 
@@ -77,4 +77,4 @@ def test_the_line_for_a_machine_of_ones_own_starts_the_procfiles_web(environ: di
         # Linux has this address too, so whoever listens on all of them would answer here.
         with pytest.raises(OSError, match=r"refused|timed out|assign"):
             socket.create_connection(("127.0.0.2", relay.port), timeout=2).close()
-        assert "Using worker: gthread" in relay.text
+        until(lambda: "Using worker: gthread" in relay.text, what="gunicorn's own words")
