@@ -19,6 +19,7 @@ from relay.ledger import LOG_IN_REST_MOST_MS, LOG_IN_REST_MS, Ledger
 from relay.notice import Kind
 from relay.notify import log_in_words
 from relay.outbox import Outbox
+from relay.reading import folded, json_of
 from relay.settings import Scrubber
 from relay.vendor import Answer, Call, LoggedIn, Vendor, held
 
@@ -155,15 +156,14 @@ class Session:
         if conversation is None:
             return None
         self._take_turn()
-        connection = 0
+        last: Answer | None = None
 
         def learn_and_carry(call: Call) -> Answer:
             # A signature is as good as a password: known as a secret before it leaves.
-            nonlocal connection
+            nonlocal last
             self._scrubber.learn(_secrets(call.headers))
-            answer = carry(call)
-            connection = answer.connection
-            return answer
+            last = carry(call)
+            return last
 
         try:
             headers = held(conversation, learn_and_carry)
@@ -174,15 +174,17 @@ class Session:
             log.say("log_in_refused", facts, logging.WARNING)
             self._tell(refused.words, wait_ms)
             raise
-        except (Refused, Throttled) as failure:
-            # No word about the credential itself: a wrong address or application, or too many calls.
+        except Throttled as failure:
             failure.words = self._scrubber.scrub(failure.words)
-            wait_ms = self._ledger.end_log_in(self._credential, "failed")
-            if isinstance(failure, Refused):
-                self._tell(failure.words, wait_ms)
-                raise LogInRefused(failure.words) from failure
+            self._ledger.end_log_in(self._credential, "failed")
             raise
         except VendorError as failure:
+            if isinstance(failure, Refused) and last is not None and folded(json_of(last)):
+                # No word about the credential itself, yet the vendor's own: a wrong application, say.
+                words = self._scrubber.scrub(failure.words)
+                self._tell(words, self._ledger.end_log_in(self._credential, "failed"))
+                raise LogInRefused(words) from failure
+            # A redirect or a bare 403 may be of what stands before the vendor, and be over in a moment.
             # Where nothing reached the vendor no limit of his was used, and he may be back in a second.
             how = "unreached" if isinstance(failure, NotSent) else "failed"
             self._ledger.end_log_in(self._credential, how)
@@ -194,7 +196,7 @@ class Session:
         number = self._ledger.end_log_in(self._credential, "done")
         self._number, self._opened_at = number, time.monotonic()
         log.say("logged_in", {"vendor": self._vendor.name})
-        return LoggedIn(headers, number, connection)
+        return LoggedIn(headers, number, 0 if last is None else last.connection)
 
     def _tell(self, words: str, wait_ms: int) -> None:
         """Have the trader told of a refusal; where Redis is away by now, what came of the alert will be."""

@@ -279,9 +279,12 @@ def test_where_another_process_has_a_session_the_alert_comes_back_soon(
 @pytest.mark.parametrize(
     ("vendor", "given", "kind"),
     [
-        pytest.param(AS, answer(b"", 403), LogInRefused, id="a bare 403"),
+        pytest.param(AS, answer(b"", 403), NotSent, id="a bare 403"),
+        pytest.param(AS, answer(b"<html>", 403), NotSent, id="a proxy's 403"),
+        pytest.param(AS, answer({"Message": "No"}, 403), LogInRefused, id="its own 403"),
         pytest.param(AS, answer(NO_APPLICATION, 403), CredentialRefused, id="the application"),
-        pytest.param(AS, answer(b"", 404), LogInRefused, id="the address"),
+        pytest.param(AS, answer(b"", 404), NotSent, id="a bare 404"),
+        pytest.param(AS, answer(b"", 302), NotSent, id="a redirect"),
         pytest.param(AP, answer(refusal(104, "Resource Not Found")), LogInRefused, id="not found"),
         pytest.param(AS, answer(b"", 429, retry_after="5"), Throttled, id="too many"),
         pytest.param(AS, answer({"State": "Expecting"}, 202), CredentialRefused, id="another step"),
@@ -293,7 +296,10 @@ def test_what_a_vendor_says_at_the_log_in_is_kept_and_is_no_word_about_an_order(
     given: Answer,
     kind: type[VendorError],
 ) -> None:
-    """A definite no stays one, a rate limit too; "not found" is never "no such order" there."""
+    """A definite no stays one, a rate limit too; "not found" is never "no such order" there.
+
+    What has no word of the vendor's may be of whatever stands before him: it is tried again.
+    """
     said = Process(redis_url, vendor).fails(Desk(given))
 
     assert type(said) is kind

@@ -37,7 +37,12 @@ TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "408": {"status": 408},
     "500": {"status": 500},
     "a proxy's page": {"answer": "<html><title>Welcome</title></html>"},
+    "a proxy's 403": {"status": 403, "answer": "<html><title>Just a moment</title></html>"},
+    "a proxy's redirect": {"status": 302, "headers": {"Location": "/maintenance"}, "answer": ""},
 }
+
+#: What no cancel is put through: it is refused by them.
+AT_THE_LOG_IN = frozenset({"a proxy's 403", "a proxy's redirect"})
 
 #: What may happen to the answer to a call that was carried out.
 AFTER: Mapping[str, Mapping[str, Any]] = {
@@ -87,9 +92,16 @@ GARBLED: Mapping[str, Callable[[bytes], bytes]] = {
 
 #: What each kind of call is put through: a cancel all of it, the others one of each sort.
 CASES: Mapping[On, tuple[str, ...]] = {
-    "cancel": (*TROUBLES, *AFTER, *GARBLED),
+    "cancel": (*(name for name in TROUBLES if name not in AT_THE_LOG_IN), *AFTER, *GARBLED),
     "read": ("a byte at a time", "an answer cut in the middle", "500", "a proxy's page", *GARBLED),
-    "login": ("no answer", "the connection dropped", "500", "half of it", "null for every value"),
+    "login": (
+        "no answer",
+        "the connection dropped",
+        "500",
+        "half of it",
+        "null for every value",
+        *sorted(AT_THE_LOG_IN),
+    ),
 }
 
 EACH = [
