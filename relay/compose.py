@@ -20,12 +20,12 @@ from relay.messenger import Messenger
 from relay.news import News
 from relay.outages import Outages
 from relay.outbox import Outbox
+from relay.scrubber import Scrubber
 from relay.session import Session
 from relay.settings import (
     AlphaPointSettings,
     AutosharesSettings,
     CrossTradeSettings,
-    Scrubber,
     Settings,
     SocketSettings,
 )

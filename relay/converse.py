@@ -29,8 +29,8 @@ from relay.errors import (
 )
 from relay.ledger import Held, Ledger
 from relay.news import News
+from relay.scrubber import Scrubber
 from relay.session import Session
-from relay.settings import Scrubber
 from relay.shared_lists import SharedLists
 from relay.transport import Transport
 from relay.vendor import Answer, Call, Clearance, LoggedIn, Order, Vendor, held

@@ -10,7 +10,7 @@ from relay import log
 from relay.converse import CALL_SHARE, Line
 from relay.errors import NotReady, NotSent, SessionLost, VendorError
 from relay.ledger import Ledger
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from relay.vendor import Answer, Call, cleared
 
 #: Seconds between two looks: fewer than those of silence after which a call would have to ask first.

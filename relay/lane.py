@@ -21,7 +21,7 @@ from relay.ledger import Held, Ledger
 from relay.outcome import Outcome, Status
 from relay.record import Record
 from relay.room import LANE
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from relay.threads import say_none, side_by_side
 
 #: Accounts of one alert that are worked on side by side.

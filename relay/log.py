@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 
 _LOGGER = logging.getLogger("relay")
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from relay import digest, log
 from relay.errors import NotReady
 from relay.outbox import Batch, Outbox
+from relay.scrubber import Scrubber
 from relay.service import Message, Service
-from relay.settings import Scrubber
 from relay.threads import started
 
 #: Seconds between two looks whether something waits.

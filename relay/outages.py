@@ -9,7 +9,7 @@ from relay.breaker import Breaker
 from relay.notice import Kind
 from relay.notify import answers_words, silent_words
 from relay.outbox import Outbox
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 
 #: Seconds between two words that an outage lasts, or that the vendor answers.
 _AGAIN_AFTER_S = 10.0

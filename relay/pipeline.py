@@ -38,7 +38,8 @@ from relay.record import Record
 from relay.refuse import record_of, told_of
 from relay.rehearse import rehearse
 from relay.reply import Reply
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from schemas.alert import ID_CHARACTERS
 
 #: Seconds kept back of the reply time: for writing the reply, and for a machine on which a hundred replies

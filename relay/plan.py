@@ -11,7 +11,7 @@ from relay.alert import Alert, ReplyWhen
 from relay.cancel import Cancel, Scope
 from relay.errors import InvalidAlert
 from relay.instrument import front_month, is_continuous
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from schemas.alert import UNFILLED, AlertSchema
 from schemas.alphapoint import AlphaPointAlertSchema
 from schemas.autoshares import AutosharesAlertSchema

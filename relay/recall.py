@@ -12,7 +12,7 @@ from relay import log
 from relay.errors import InvalidQuery
 from relay.ledger import Ledger, Mark
 from relay.record import Record
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from schemas.listing import ListingSchema
 
 #: Records that one page looks at, however few of them are wanted: the next page goes on from there.

@@ -9,7 +9,7 @@ from typing import Any
 from relay.alert import Alert
 from relay.errors import Refusal
 from relay.record import Record, RefusedAs
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from schemas.alert import AlertSchema
 from schemas.suggest import nearest
 

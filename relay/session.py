@@ -20,7 +20,7 @@ from relay.notice import Kind
 from relay.notify import log_in_words
 from relay.outbox import Outbox
 from relay.reading import folded, json_of
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from relay.vendor import Answer, Call, LoggedIn, Vendor, held
 
 #: Seconds to wait for another thread's log-in, and for another process's: most take a tenth of that.

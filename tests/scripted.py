@@ -11,8 +11,9 @@ from relay.converse import Conversations, Line
 from relay.ledger import Held, Key, Ledger
 from relay.outcome import Progress
 from relay.record import Record
+from relay.scrubber import Scrubber
 from relay.session import Session
-from relay.settings import Scrubber, Settings
+from relay.settings import Settings
 from relay.vendor import Answer, Call, Clearance, LoggedIn, Vendor
 from tests.running import SECRET
 

@@ -9,7 +9,8 @@ import pytest
 from relay.alert import Alert, ReplyWhen
 from relay.errors import InvalidAlert
 from relay.plan import read_alert
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.running import SECRET, TOKEN
 
 SCRUBBER = Scrubber(

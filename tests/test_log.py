@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay import log
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.running import SECRET, TOKEN
 
 QUOTED_SECRET = 'tests-only "quoted" \\ sécret-2'

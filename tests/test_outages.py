@@ -9,7 +9,7 @@ from relay.ledger import Ledger
 from relay.notice import Kind
 from relay.outages import Outages
 from relay.outbox import Outbox
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from tests.scripted import some_settings
 
 

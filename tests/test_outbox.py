@@ -9,7 +9,7 @@ from relay import log
 from relay.ledger import Ledger
 from relay.notice import Kind
 from relay.outbox import PAUSE_MOST_MS, PAUSE_MS, Outbox
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from tests.running import until
 from tests.scripted import some_settings
 

@@ -12,7 +12,8 @@ import pytest
 from relay.errors import InvalidAlert
 from relay.parse import parse
 from relay.plan import read_alert
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.running import ROOT, SECRET
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

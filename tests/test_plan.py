@@ -13,7 +13,8 @@ from relay.cancel import Cancel, Scope
 from relay.errors import InvalidAlert
 from relay.parse import parse
 from relay.plan import plan, read_alert
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.running import SECRET, TOKEN
 
 SCRUBBER = Scrubber(

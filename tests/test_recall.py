@@ -16,7 +16,8 @@ from relay.ledger import Ledger, Mark
 from relay.outcome import Progress, Status
 from relay.recall import read_query, written
 from relay.record import Record
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from schemas.listing import STATUSES
 from tests.running import SECRET
 

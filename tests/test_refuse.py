@@ -4,7 +4,7 @@ import pytest
 
 from relay.errors import InvalidAlert
 from relay.refuse import record_of
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 from tests.scripted import some_settings
 
 #: A credential that this relay does not know, so that nothing but its name tells what it is.

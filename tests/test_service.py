@@ -7,8 +7,9 @@ import pytest
 
 from relay import service
 from relay.errors import SettingsError
+from relay.scrubber import Scrubber
 from relay.service import ServiceError
-from relay.settings import Scrubber, Settings
+from relay.settings import Settings
 from tests.running import SECRET
 
 #: URLs that Apprise reads, and what in each only the trader may know.

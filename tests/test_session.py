@@ -19,8 +19,8 @@ from relay.errors import (
     VendorError,
 )
 from relay.ledger import Ledger
+from relay.scrubber import Scrubber
 from relay.session import Session
-from relay.settings import Scrubber
 from relay.vendor import Answer, Call, LoggedIn, Vendor
 from relay.vendors.crosstrade import CrossTrade
 from tests.scripted import CREDENTIAL, some_settings

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import SettingsError
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 
 SECRET = "tests-only-relay-secret-1"
 TOKEN = "tests-only-crosstrade-token-1"

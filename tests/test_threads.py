@@ -25,7 +25,8 @@ from relay.record import Record
 from relay.room import LANE
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.e2e import at_once, bulk_calls, message, place, state, states
 from tests.receiver import Receiver
 from tests.running import ROOT, SECRET, TOKEN, RunningRelay, until

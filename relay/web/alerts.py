@@ -9,7 +9,7 @@ from relay.ledger import Ledger
 from relay.pipeline import Pipeline
 from relay.recall import read_query, recall, written
 from relay.receive import answer, received
-from relay.settings import Scrubber
+from relay.scrubber import Scrubber
 
 
 def blueprint(pipeline: Pipeline, ledger: Ledger, scrubber: Scrubber) -> Blueprint:

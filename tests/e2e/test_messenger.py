@@ -17,7 +17,8 @@ from relay.notice import Kind
 from relay.outbox import Outbox
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from relay.sandbox.trouble import Trouble
-from relay.settings import Scrubber, Settings
+from relay.scrubber import Scrubber
+from relay.settings import Settings
 from tests.e2e import REPLY_WITHIN, deployed, message, place, settings_for
 from tests.e2e.test_secrets import found
 from tests.receiver import MailBox, Receiver
