@@ -8,7 +8,7 @@ import redis
 
 from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
-from tests.running import SECRET, TOKEN, RunningRelay
+from tests.running import SECRET, TOKEN, RunningRelay, free_port
 
 pytest_plugins = ["pytester", "tests.promises", "tests.faults.shown"]
 
@@ -53,9 +53,9 @@ def redis_url(redis_server: EmbeddedRedis) -> str:
 
 @pytest.fixture
 def broker() -> Iterator[CrossTradeSandbox]:
-    """Run a stand-in CrossTrade whose rate limit stays out of the way; a test may set it."""
+    """Run a stand-in CrossTrade whose rate limit stays out of the way; a test may set it, or stop it."""
     behaviour = CrossTradeBehaviour(burst=None)
-    with CrossTradeSandbox(TOKEN, behaviour=behaviour) as sandbox:
+    with CrossTradeSandbox(TOKEN, port=free_port(), behaviour=behaviour) as sandbox:
         yield sandbox
 
 

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -45,12 +47,45 @@ def until(true: Callable[[], T | None], *, within: float = 20.0, what: str = "th
         time.sleep(LOOK_EVERY)
 
 
+#: Sockets that keep the last chosen ports from everybody else: few enough for any limit on open files.
+_holding: deque[socket.socket] = deque()
+_HELD_AT_MOST = 100
+
+
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port of the loopback that nobody listens on, and that nobody else is given.
+
+    Tests run side by side, and between the choice of a port and its use the system would give it to another;
+    two relays at one port would share it unnoticed, by gunicorn's --reuse-port.
+    """
+    return until(lambda: free_ports(1), what="a free port")
+
+
+def free_ports(count: int) -> int | None:
+    """Give the first of so many such ports in a row; None where the one that was tried has not so many."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        first = 0
+        for number, probe in enumerate(probes):
+            # Whoever sets it too may listen there, as every server here does; the system gives it to nobody.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", first and first + number))
+            except (OSError, OverflowError):
+                return None
+            first = first or probe.getsockname()[1]
+        # macOS lets nobody listen where another socket is bound.
+        if sys.platform == "linux":
+            stack.pop_all()
+            _holding.extend(probes)
+            while len(_holding) > _HELD_AT_MOST:
+                _holding.popleft().close()
+        return first
+
+
+def ports_held() -> int:
+    """Give how many sockets of this process do nothing but hold a port."""
+    return len(_holding)
 
 
 def procfile_line(process: str) -> str:

@@ -25,7 +25,7 @@ from relay.transports.http import HttpTransport
 from relay.transports.websocket import WebSocketTransport
 from relay.vendor import Call, Frame, Order
 from relay.vendors.alphapoint_frames import AlphaPointFrames
-from tests.running import free_port, until
+from tests.running import free_port, ports_held, until
 
 #: Seconds of a call that is meant to be answered, on a machine that has much else to do.
 LONG = 20.0
@@ -261,8 +261,11 @@ def readers() -> list[threading.Thread]:
 
 
 def open_sockets() -> int:
-    """Count the sockets that are open, and no other file: what a server waits with opens in its own time."""
-    count = 0
+    """Count the sockets that are open, and no other file: what a server waits with opens in its own time.
+
+    Nor those that hold a port for a test.
+    """
+    count = -ports_held()
     for each in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # closed meanwhile
             count += str(each.readlink()).startswith("socket:")

@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 import requests
 
-from tests.running import SECRET, START_WITHIN, Process, relay_command, until
+from tests.running import SECRET, START_WITHIN, Process, free_ports, relay_command, until
 
 #: All that the command prints on standard output, in its order.
 SETTINGS = [
@@ -96,20 +96,8 @@ def _sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 def three_free_ports() -> int:
-    """Give the first of three ports in a row that nobody listens on."""
-    return until(_first_of_three, what="three free ports in a row")
-
-
-def _first_of_three() -> int | None:
-    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-        first.bind(("127.0.0.1", 0))
-        port: int = first.getsockname()[1]
-        try:
-            second.bind(("127.0.0.1", port + 1))
-            third.bind(("127.0.0.1", port + 2))
-        except (OSError, OverflowError):
-            return None
-        return port
+    """Give the first of three ports in a row that nobody listens on, and nobody else is given."""
+    return until(lambda: free_ports(3), what="three free ports in a row")
 
 
 def crosstrade_orders(settings: Mapping[str, str], account: str) -> int:
@@ -283,6 +271,7 @@ def test_a_taken_port_is_a_sentence(number: int) -> None:
     """Whichever of the three it is, found before anything is started or printed."""
     port = three_free_ports()
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", port + number))
         other.listen()
         ended = relay_command("sandbox", "--port", str(port), environ={})

@@ -16,7 +16,7 @@ import requests
 from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
 from relay.sandbox.wire import RecordedCall
-from tests.running import SECRET, TOKEN, RunningRelay
+from tests.running import SECRET, TOKEN, RunningRelay, free_port
 
 T = TypeVar("T")
 
@@ -47,7 +47,8 @@ class Stage:
 
     def __init__(self, server: EmbeddedRedis, **settings: str) -> None:
         """Take the Redis; `settings` add to what points the relay at it."""
-        self.broker = CrossTradeSandbox(TOKEN, behaviour=CrossTradeBehaviour(burst=None))
+        behaviour = CrossTradeBehaviour(burst=None)
+        self.broker = CrossTradeSandbox(TOKEN, port=free_port(), behaviour=behaviour)
         # A database of its own: a relay that a test starts beside shares no work with this one.
         url = f"{server.url}?db=1"
         self.redis = redis.Redis.from_url(url)

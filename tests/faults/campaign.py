@@ -23,6 +23,7 @@ from tests.faults.sender import TradingView, message
 from tests.faults.stage import LEASE_S, Stage
 from tests.faults.storm import Storm
 from tests.faults.watch import Watch
+from tests.running import free_port
 
 #: Alerts that may be under way at once, each in a thread: the longest takes four sends and their pauses.
 _AT_ONCE = 400
@@ -117,7 +118,7 @@ def run(options: Options, folder: Path, say: Callable[[str], None]) -> Report:
 @contextmanager
 def _stage(options: Options, folder: Path) -> Iterator[tuple[Stage, Sequence[int]]]:
     """Start Redis and the machines against brokers' addresses at which nobody is yet."""
-    with Brokers(options.seed, [0], [0, 0, 0], 0.0) as nobody:
+    with Brokers(options.seed, [0], [free_port() for _ in VENDORS], 0.0) as nobody:
         ports, settings, sockets = nobody.ports, nobody.settings, nobody.sockets
     with Stage(folder, (settings, {**settings, **sockets})) as stage:
         yield stage, ports
