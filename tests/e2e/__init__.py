@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -200,22 +201,29 @@ def beside(do: Callable[[], requests.Response]) -> Iterator[Callable[[], request
         thread.join(30)
 
 
-def raw(port: int, data: bytes, *, within: float = 5.0, hang_up: bool = False) -> bytes:
+def raw(port: int, data: bytes, *, within: float = 20.0, hang_up: bool = False) -> bytes:
     """Send bytes as they are, and give all that comes back until the relay hangs up or falls silent.
 
-    `hang_up`: nothing more can follow, as when a sender's connection broke.
+    Silent is it a moment after a whole answer, or when none was whole `within` so many seconds. `hang_up`:
+    nothing more can follow, as when a sender's connection broke.
     """
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=within) as connection:
         connection.sendall(data)
         if hang_up:
             connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(0.3)
         with contextlib.suppress(TimeoutError, ConnectionError):
             while part := connection.recv(65_536):
                 received += part
-                connection.settimeout(0.3 if b"\r\n\r\n" in received else within)
+                connection.settimeout(0.3 if _is_whole(received) else within)
     return bytes(received)
+
+
+def _is_whole(received: bytearray) -> bool:
+    """Say whether an answer has come with its whole body."""
+    head, found, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"^content-length: *(\d+)", head, re.IGNORECASE | re.MULTILINE)
+    return bool(found) and (length is None or len(body) >= int(length[1]))
 
 
 def message(**fields: Any) -> str:  # noqa: ANN401 - a JSON value
