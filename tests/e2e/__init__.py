@@ -17,7 +17,7 @@ import requests
 from relay.embedded_redis import EmbeddedRedis
 from relay.sandbox.crosstrade import CrossTradeBehaviour, CrossTradeSandbox
 from relay.sandbox.wire import RecordedCall
-from tests.running import SECRET, TOKEN, RunningRelay, free_port
+from tests.running import SECRET, TOKEN, RunningRelay, free_port, until
 
 T = TypeVar("T")
 
@@ -75,11 +75,18 @@ class Stage:
         self.broker.trouble = None
         for name, value in vars(CrossTradeBehaviour(burst=None)).items():
             setattr(self.broker.behaviour, name, value)
+        # A look that is under way would reach the broker after its calls are forgotten.
+        until(lambda: not self._in_hand(), what="the end of what the relay has in hand")
         self.redis.flushdb()
         for order in self.broker.book.working():
             self.broker.book.move(order.id, "Rejected")
         self.broker.forget_calls()
         return self
+
+    def _in_hand(self) -> bool:
+        """Let nobody come back to what is open, and say whether anybody still is at it."""
+        self.redis.delete("relay:due")
+        return any(self.redis.hget(name, "token") for name in self.redis.scan_iter("relay:alert:*"))
 
 
 @contextlib.contextmanager
