@@ -218,6 +218,15 @@ class RunningRelay(Process):
         data = body.encode() if isinstance(body, str) else body
         return requests.post(f"{self.url}/webhook", data=data, headers=dict(headers or {}), timeout=30)
 
+    def line_of(self, answer: requests.Response) -> dict[str, Any]:
+        """Wait for the line of an answered alert, and give it: what was printed before it is read too."""
+        request_id = answer.headers["X-Request-ID"]
+        (line,) = until(
+            lambda: [each for each in self.log("alert") if each["request_id"] == request_id],
+            what="the alert's line",
+        )
+        return line
+
     def record(self, alert_id: str) -> dict[str, Any]:
         """Read an alert's record."""
         answer = requests.get(

@@ -259,12 +259,11 @@ def test_no_secret_is_in_what_the_receiver_gets_nor_in_the_log(
         until(lambda: relay.log("service_failed"))
         until(lambda: client.zcount("relay:notices", 0, time.time() * 1000) == 0, what="the end of the queue")
         kept = " ".join(str(client.hgetall(name)) for name in client.scan_iter("relay:service:*"))
-        output = relay.text
 
     # Its own address, and the log-in to it, are how a service is reached at all.
     got = "\n".join(f"{each.title} {each.body}" for each in phone.told)
     assert found(got, *secrets) == []
-    assert found(output + kept, *secrets) == []
+    assert found(relay.text + kept, *secrets) == []
 
 
 @pytest.mark.promise(7)
