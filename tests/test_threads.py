@@ -196,11 +196,12 @@ def test_what_is_let_go_for_want_of_a_thread_is_not_done_by_another_as_well(
     """The pool keeps such work: a thread that comes to it leaves it, as the record is another's by then."""
     account = ACCOUNTS[0]
     first, second, third = (place(broker, account=account) for _ in range(3))
-    broker.trouble = Trouble(on="one", times=1, latency_s=1.0)
+    broker.trouble = Trouble(on="one", times=1, latency_s=60)
     before = sent(parts, account, order_id=first)
     until(lambda: broker.calls, what="the first alert's call")
     with no_thread("lane"):
         let_go = sent(parts, account, order_id=second)
+    broker.trouble = None
     until(lambda: ended_visit(parts, before), what="the end of the first visit")
     sent(parts, account, order_id=third)
     until(lambda: state(broker, third) == "Cancelled", what="the cancel after it")

@@ -60,10 +60,16 @@ def started(process: Process) -> Iterator[Process]:
 
 def killed_in_mid_call(environ: dict[str, str], broker: CrossTradeSandbox, **fields: Any) -> str:  # noqa: ANN401
     """Start a relay, kill it while its first call is at the broker, and give the alert's id."""
-    with deployed(environ) as relay, beside(lambda: relay.alert(**fields)):
+    with deployed(environ) as relay:
+        return dies_in_mid_call(relay, broker, **fields)
+
+
+def dies_in_mid_call(relay: RunningRelay, broker: CrossTradeSandbox, **fields: Any) -> str:  # noqa: ANN401
+    """Kill a relay while its first call is at the broker, and give the alert's id."""
+    with beside(lambda: relay.alert(**fields)):
         until(lambda: broker.calls, what="the first call")
         relay.kill()
-    (alert_id,) = _alert_ids(environ)
+    (alert_id,) = _alert_ids(relay.environ)
     return alert_id
 
 
@@ -135,9 +141,11 @@ def test_an_order_of_the_last_two_seconds_is_left_alone_after_a_crash(
     quick: dict[str, str], broker: CrossTradeSandbox
 ) -> None:
     """Nobody can tell whether it was there when the alert came, so it stays and is named."""
-    doubtful = place(broker, ago=-1.0)  # a relay needs about that to start
     broker.trouble = Trouble(on="bulk", times=1, hang=True)
-    alert_id = killed_in_mid_call(quick, broker, **INSTRUMENT)
+    with deployed(quick) as relay:
+        # As old as that only once the relay has started, however long that took.
+        doubtful = place(broker, ago=0.5)
+        alert_id = dies_in_mid_call(relay, broker, **INSTRUMENT)
     received = broker.calls[0].at
     until(lambda: time.time() > received + 2.1, what="the end of the time in which a list tells")
 
@@ -174,10 +182,11 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_more(
 ) -> None:
     """It wakes with a list in hand and the lease gone: the orders were its successor's to cancel."""
     order = place(broker)
-    broker.trouble = Trouble(on="read", times=1, latency_s=0.3)
+    broker.trouble = Trouble(on="read", times=1, latency_s=60)
     with deployed(quick) as sleeper, beside(lambda: sleeper.alert(**INSTRUMENT, side="buy")) as answer:
         until(lambda: broker.calls, what="the list")
         sleeper.signal_all(signal.SIGSTOP)
+        broker.trouble = None  # it is answered
         with deployed(quick) as successor:
             until(lambda: state(broker, order) == "Cancelled", what="the successor's cancel")
             until(lambda: _ended(successor), what="the successor's proof")
@@ -201,10 +210,11 @@ def test_what_a_sleeper_finds_out_does_not_overwrite_its_successors_record(
 ) -> None:
     """A bulk call's answer that was read after the lease counts for nothing in the record."""
     order = place(broker)
-    broker.trouble = Trouble(on="bulk", times=1, latency_s=0.3)
+    broker.trouble = Trouble(on="bulk", times=1, latency_s=60)
     with deployed(quick) as sleeper, beside(lambda: sleeper.alert(**INSTRUMENT)):
         until(lambda: broker.calls, what="the bulk call")
         sleeper.signal_all(signal.SIGSTOP)
+        broker.trouble = None  # it is carried out, and answered
         with deployed(quick) as successor:
             until(lambda: _ended(successor), what="the successor's proof")
             record = successor.record(_alert_ids(quick)[0])
@@ -274,16 +284,16 @@ def test_a_redis_that_crashes_loses_nothing_that_was_answered(tmp_path: Path) ->
 
 @pytest.mark.promise(1)
 def test_a_relay_that_is_told_to_stop_ends_what_it_has_in_hand(
-    quick: dict[str, str], broker: CrossTradeSandbox
+    environ: dict[str, str], broker: CrossTradeSandbox
 ) -> None:
     """SIGTERM in mid call, as at every deploy: the sender is answered, and the answer is settled."""
     order = place(broker)
     broker.trouble = Trouble(on="bulk", times=1, latency_s=0.5)
-    with deployed(quick) as relay, beside(lambda: relay.alert(**INSTRUMENT)) as answer:
+    with deployed(environ) as relay, beside(lambda: relay.alert(**INSTRUMENT)) as answer:
         until(lambda: broker.calls, what="the bulk call")
         relay.stop()
         said = answer()
-    with deployed(quick) as relay:
+    with deployed(environ) as relay:
         record = relay.ended(said.json()["alert_id"])
 
     assert (said.status_code, said.json()["status"]) == (200, "requested"), said.text
