@@ -22,7 +22,7 @@ INSTRUMENT: dict[str, Any] = {"account": "Sim101", "instrument": "MES 12-26"}
 @pytest.fixture(scope="module")
 def stage(redis_server: EmbeddedRedis) -> Iterator[Stage]:
     """Run a relay whose calls end soon after its replies, for all of the file."""
-    with Stage(redis_server, RELAY_LEASE="3") as stage:
+    with Stage(redis_server, RELAY_LEASE="4") as stage:
         yield stage
 
 
@@ -35,7 +35,7 @@ TROUBLES = {
     "hangs": Trouble(on="bulk", times=1, hang=True),
     "hangs after acting": Trouble(on="bulk", times=1, hang=True, act=True),
     "drips a byte a second": Trouble(on="bulk", times=1, drip=True, drip_every_s=1.0),
-    "is slow": Trouble(on="bulk", times=1, latency_s=2.35),
+    "is slow": Trouble(on="bulk", times=1, latency_s=2.9),
 }
 
 
@@ -98,13 +98,14 @@ def test_the_reply_is_in_time_when_reading_back_hangs(relay: RunningRelay, broke
 
 
 @pytest.mark.promise(6, 1)
-@pytest.mark.parametrize(("count", "within"), [(40, REPLY_WITHIN), (160, 2 * REPLY_WITHIN)])
+@pytest.mark.parametrize("count", [40, 160])
 def test_many_alerts_at_a_broker_that_hangs_are_all_answered(
-    relay: RunningRelay, broker: CrossTradeSandbox, count: int, within: float
+    relay: RunningRelay, broker: CrossTradeSandbox, count: int
 ) -> None:
     """A hanging broker takes none of the threads that replies need, and no alert is lost to it.
 
-    The larger number fills its lane; its time is generous, as the senders' threads are here too.
+    The larger number fills its lane. The senders' clocks are given twice the time, as their threads, and the
+    broker's, are here too; the relay's own is held to the promise, but for the larger number.
     """
     orders = [place(broker) for _ in range(count)]
     broker.trouble = Trouble(on="one", hang=True)
@@ -112,7 +113,9 @@ def test_many_alerts_at_a_broker_that_hangs_are_all_answered(
     answers = at_once(count, lambda number: relay.alert(account="Sim101", order_id=orders[number]))
 
     assert {answer.status_code for answer in answers} == {202}
-    assert max(answer.elapsed.total_seconds() for answer in answers) < within
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 2 * REPLY_WITHIN
+    if count <= 40:
+        assert max(answer.json()["elapsed_ms"] for answer in answers) < REPLY_WITHIN * 1000
     broker.trouble = None
     until(lambda: states(broker, orders) == {"Cancelled"}, within=40, what="the cancel of every order")
 
@@ -120,13 +123,13 @@ def test_many_alerts_at_a_broker_that_hangs_are_all_answered(
 @pytest.mark.promise(6, 5)
 def test_a_sender_is_answered_as_far_on_as_he_asked(relay: RunningRelay, broker: CrossTradeSandbox) -> None:
     """reply_when: recorded; taken by the broker; read back."""
-    broker.behaviour.cancel_after_s = 0.5
+    broker.behaviour.cancel_after_s = takes_s = 1.5
     order = place(broker)
-    broker.trouble = Trouble(on="bulk", times=1, latency_s=0.5)
+    broker.trouble = Trouble(on="bulk", times=1, latency_s=takes_s)
 
     accepted = relay.alert(**INSTRUMENT, reply_when="accepted", id="accepted")
     assert (accepted.status_code, accepted.json()["status"]) == (202, "in_progress")
-    assert accepted.elapsed.total_seconds() < 0.5
+    assert accepted.elapsed.total_seconds() < takes_s
     assert state(broker, order) == "Working"
     assert relay.ended(accepted.json()["alert_id"])["status"] == "confirmed"
     assert state(broker, order) == "Cancelled"
@@ -138,6 +141,7 @@ def test_a_sender_is_answered_as_far_on_as_he_asked(relay: RunningRelay, broker:
     assert state(broker, order) == "CancelPending"
     assert relay.ended(requested.json()["alert_id"])["status"] == "confirmed"
 
+    broker.behaviour.cancel_after_s = 0.1
     order = place(broker)
     confirmed = relay.alert(**INSTRUMENT, reply_when="confirmed", id="confirmed")
     assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed")
