@@ -71,12 +71,14 @@ class Receiver:
         """Take one message, and answer as the test wants it."""
         text = request.rfile.read(int(request.headers["Content-Length"])).decode()
         fields = json.loads(text)
-        if self.status == 200:
+        # Read once: whoever changes it in between would see a message answered as taken that was not.
+        status = self.status
+        if status == 200:
             body = fields.get("message", "")
             self.told.append(Told(fields.get("title", ""), body, f"{request.path} {request.headers} {text}"))
         self.arrived.release()
         self.answers.wait(60)
-        request.send_response(self.status)
+        request.send_response(status)
         request.send_header("Content-Length", "2")
         request.end_headers()
         request.wfile.write(b"{}")

@@ -117,7 +117,7 @@ def test_a_service_that_hangs_delays_no_alert_and_not_the_other_service(
     with deployed(told) as relay:
         fail(relay, broker, "MES 12-26")
         phone.hear("MES 12-26")
-        until(lambda: relay.log("service_failed"), what="the end of its time")
+        until(lambda: relay.log("service_failed"), within=40, what="the end of its time")
         for name in ("MNQ 12-26", "MYM 12-26"):
             fail(relay, broker, name)
             # Known to hang, it is waited for no more: its time is 15 s.
@@ -180,6 +180,9 @@ def test_what_no_service_takes_waits_and_comes_as_one_message(
         for number in range(3):
             relay.alert(account="Sim101", order_id="same", id=f"same {number}")
         assert waiting.zcard("relay:notices") == 40
+        # Right after a try: the next one has all that waits, and none is under way that has less.
+        tries = len(relay.log("not_notified"))
+        until(lambda: len(relay.log("not_notified")) > tries, what="another try")
         phone.status = 200
 
         told = phone.hear("MES 12-26", within=40)

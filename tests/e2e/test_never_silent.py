@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def stage(redis_server: EmbeddedRedis, phone: Receiver) -> Iterator[Stage]:
         settings = {
             "RELAY_NOTIFY": phone.url,
             "RELAY_URL": URL,
-            "RELAY_WARN_AFTER": "1",
+            "RELAY_WARN_AFTER": "3",
             "RELAY_TRUSTED_PROXIES": "1",
             "RELAY_CONTENT_TTL": "60",
             "WEB_CONCURRENCY": "2",
@@ -146,7 +147,12 @@ REFUSED: dict[str, tuple[Callable[[RunningRelay], requests.Response], str]] = {
         lambda relay: relay.alert(account="Sim101", instrumnet="MES"),
         "instrumnet",
     ),
-    "422 too old": (lambda relay: relay.alert(**GOOD, timestamp=int(time.time()) - 100), "100 s old"),
+    "422 too old": (
+        lambda relay: relay.alert(
+            **GOOD, timestamp=datetime.fromtimestamp(time.time() - 100, UTC).isoformat()
+        ),
+        "100 s old",
+    ),
     "422 an id again": (
         lambda relay: (
             relay.alert(**GOOD, id="one", reply_when="accepted"),
@@ -295,6 +301,8 @@ def test_12_the_relay_was_away(stage: Stage, phone: Receiver) -> None:
     phone.told.clear()
     environ = {**stage.environ, "REDIS_URL": stage.environ["REDIS_URL"].replace("db=1", "db=2")}
     environ.pop("PORT", None)
+    with redis.Redis.from_url(environ["REDIS_URL"]) as client:
+        client.flushdb()
     with deployed({**environ, "RELAY_NOTIFY": ""}):
         heart = until(lambda: beats(environ), what="a heartbeat")
     with redis.Redis.from_url(environ["REDIS_URL"]) as client:
