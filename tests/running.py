@@ -26,7 +26,7 @@ SECRET = "tests-only-relay-secret-1"
 TOKEN = "tests-only-crosstrade-token-1"
 
 #: Seconds in which a process has to be there, or to be gone.
-START_WITHIN = 20.0
+START_WITHIN = 60.0
 STOP_WITHIN = 30.0
 
 #: Seconds between two looks at a condition that tells nobody when it comes true.

@@ -119,7 +119,9 @@ def test_a_redis_with_too_many_clients_is_a_503(own_redis: EmbeddedRedis, broker
         other.sendall(b"PING\r\n")
         assert other.recv(100) == b"+PONG\r\n"
         others.append(other)
-    with RunningRelay(settings_for(own_redis.url, broker.url)) as relay:
+    # No more of its own than Redis takes.
+    environ = settings_for(own_redis.url, broker.url) | {"RELAY_REDIS_CONNECTIONS": "3"}
+    with RunningRelay(environ) as relay:
         refused = relay.alert(account="Sim101", order_id=order)
         problem(refused, 503, "not-ready")
         assert refused.headers["Retry-After"] == "5"

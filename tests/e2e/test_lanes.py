@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from relay.sandbox.alphapoint import AlphaPointSandbox
 from relay.sandbox.crosstrade import CrossTradeSandbox
@@ -32,13 +33,14 @@ def both(environ: dict[str, str], exchange: AlphaPointSandbox) -> Iterator[Runni
         "ALPHAPOINT_USERNAME": "trader",
         "ALPHAPOINT_PASSWORD": "tests-only-password",
     }
-    with RunningRelay({**environ, **settings}) as relay:
+    # Calls end by the lease: a lane that is full stays so while the test looks.
+    with RunningRelay({**environ, **settings, "RELAY_LEASE": "20"}) as relay:
         yield relay
 
 
 @pytest.mark.promise(6)
 def test_a_broker_that_hangs_holds_up_no_other_brokers_alerts(
-    both: RunningRelay, exchange: AlphaPointSandbox, broker: CrossTradeSandbox
+    both: RunningRelay, exchange: AlphaPointSandbox, broker: CrossTradeSandbox, redis_url: str
 ) -> None:
     """With one broker's lane full of calls that hang, the other's cancels are confirmed in their replies."""
     exchange.trouble = Trouble(on="any", hang=True)
@@ -49,6 +51,8 @@ def test_a_broker_that_hangs_holds_up_no_other_brokers_alerts(
     )
     hung.start()
     until(lambda: exchange.calls, what="the first call that hangs")
+    with redis.Redis.from_url(redis_url) as ledger:
+        until(lambda: ledger.zcard("relay:alerts") == MANY, what="the record of every alert")
 
     answers = [
         both.alert(account="Sim101", order_id=order, reply_when="confirmed").json() for order in orders

@@ -39,6 +39,7 @@ def test_the_list_has_each_alert_as_its_record_is(stage: Stage) -> None:
             account="Sim101", order_id=order, id=f"n-{number}", note=f"note {number}", reply_when="confirmed"
         )
         sent.append(answer.json()["alert_id"])
+        stage.relay.ended(sent[-1])
 
     first = get(stage.relay, "/alerts?limit=2&vendor=crosstrade").json()
     second = get(stage.relay, first["links"]["next"]).json()

@@ -59,7 +59,7 @@ def test_an_alert_is_taken_back_before_its_time(
 ) -> None:
     """Taken back, it is withdrawn for good, and the broker hears nothing of it."""
     order = place(broker)
-    alert_id = relay.alert(account="Sim101", instrument="MES 12-26", delay=1).json()["alert_id"]
+    alert_id = relay.alert(account="Sim101", instrument="MES 12-26", delay=60).json()["alert_id"]
 
     answer = delete(relay, alert_id)
 
@@ -119,7 +119,7 @@ def test_a_scheduled_alert_outlives_the_process_that_took_it(
     """Killed while an alert waits, the relay carries it out at its time after a restart."""
     order = place(broker)
     with RunningRelay(environ) as relay:
-        alert_id = relay.alert(account="Sim101", instrument="MES 12-26", delay=1).json()["alert_id"]
+        alert_id = relay.alert(account="Sim101", instrument="MES 12-26", delay=2).json()["alert_id"]
         relay.kill()
     with redis.Redis.from_url(environ["REDIS_URL"]) as ledger:
         assert ledger.zscore("relay:due", alert_id)

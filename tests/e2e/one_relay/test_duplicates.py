@@ -16,7 +16,7 @@ from tests.running import SECRET, RunningRelay, until
 INSTRUMENT: dict[str, Any] = {"account": "Sim101", "instrument": "MES 12-26"}
 
 #: Seconds that the same message without a timestamp counts as a duplicate, in this file.
-CONTENT_TTL = 1.0
+CONTENT_TTL = 3.0
 
 
 @pytest.fixture(scope="module")

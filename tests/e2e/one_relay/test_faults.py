@@ -135,8 +135,9 @@ def test_a_budget_that_is_empty_holds_calls_back_and_loses_none(
     broker: CrossTradeSandbox, environ: dict[str, str]
 ) -> None:
     """The broker's own limit is never met: the relay counts, over all alerts, and carries out each."""
-    orders = [place(broker) for _ in range(6)]
-    broker.behaviour.burst, broker.behaviour.per_second = 4, 8.0
+    orders = [place(broker) for _ in range(10)]
+    # Wider than the relay's own: what it let go one by one may come to the broker in one moment.
+    broker.behaviour.burst, broker.behaviour.per_second = 6, 8.0
     limits = {"CROSSTRADE_BURST": "3", "CROSSTRADE_PER_SECOND": "7"}
     with deployed({**environ, **limits}) as relay:
         for order in orders:
