@@ -1,5 +1,6 @@
 """A line to a vendor without a network: each call is answered by a rule and kept, over a real ledger."""
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from relay.alarm import Alarm
@@ -91,18 +92,18 @@ class Stage:
             Alarm(),
             Breaker(vendor.name),
         )
-        self._claimed = 0
+        self._numbers = itertools.count(1)
 
     def hold(self, cancel: Cancel, *, came_ms_ago: int = 0) -> Held:
         """Claim an alert that means one cancel, and give its record in hand."""
-        self._claimed += 1
+        number = next(self._numbers)
         accounts = () if cancel.account is None else (cancel.account,)
         alert = Alert(vendor=cancel.vendor, accounts=accounts, scope="account")
         progress = Progress()
         record = Record(
-            f"{self._claimed:032x}", "default", alert, [(cancel, progress)], 60_000, "content", "request-1"
+            f"{number:032x}", "default", alert, [(cancel, progress)], 60_000, "content", "request-1"
         )
-        held = self.ledger.claim(record, Key("default", f"{self._claimed}", "c" * 64, 30_000)).held
+        held = self.ledger.claim(record, Key("default", f"{number}", "c" * 64, 30_000)).held
         assert held is not None
         record.received_ms -= came_ms_ago
         return held

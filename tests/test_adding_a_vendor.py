@@ -75,7 +75,7 @@ def run(tree: Path, *command: str) -> str:
     """Run a command in the tree, and give what it printed; it has to end well."""
     environ = {"PATH": os.environ.get("PATH", os.defpath)}
     done = subprocess.run(
-        command, cwd=tree, env=environ, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=tree, env=environ, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

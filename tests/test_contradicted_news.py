@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.sync.server import ServerConnection
 
+from relay import deliver
 from relay.alert import Alert, ReplyWhen
 from relay.cancel import Cancel, Scope
 from relay.compose import Relay, compose
@@ -59,8 +60,10 @@ def exchange() -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def relay(redis_url: str, exchange: Exchange) -> Iterator[Relay]:
+def relay(redis_url: str, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
     """Put a relay together that speaks to the exchange over its WebSocket."""
+    # A bulk call is to start, however long a busy machine takes for handshake, log-in and list.
+    monkeypatch.setattr(deliver, "FRESH_MS", 20_000)
     environ = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(exchange.vendor.url)}
     relay = compose(Settings.read(environ))
     yield relay

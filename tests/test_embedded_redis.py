@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import redis
 
 from relay import embedded_redis
 from relay.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from tests.running import until
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -53,15 +53,16 @@ def connect(server: EmbeddedRedis) -> redis.Redis:
 
 
 def wait_for_end(process_id: int) -> None:
-    """Wait until a process that is not our child has ended; it has 5 s."""
-    deadline = time.monotonic() + 5.0
-    while time.monotonic() < deadline:
+    """Wait until a process that is not our child has ended."""
+
+    def has_ended() -> bool:
         try:
             os.kill(process_id, 0)
         except ProcessLookupError:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"Process {process_id} still lives.")
+            return True
+        return False
+
+    until(has_ended, what=f"the end of process {process_id}")
 
 
 @pytest.mark.promise(1, 10)

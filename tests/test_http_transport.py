@@ -1,5 +1,6 @@
 """What can be known of a call that went wrong: not sent, or unknown. Raw sockets play the vendor."""
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -39,7 +40,8 @@ class RawVendor:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.over = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         while True:
@@ -80,9 +82,12 @@ class RawVendor:
         return True
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and leave no thread that does: the number of its socket may be another's next."""
         self.over.set()
+        with contextlib.suppress(OSError):  # Linux needs it to wake who listens; macOS knows no such thing
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self._thread.join(20)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_a_socket_that_answers_nothing_any_more_is_left_for_another(
 ) -> None:
     """After a silence it is asked for a sign of life; where none comes there is a new one before an alert."""
     monkeypatch.setattr("relay.transports.websocket.SILENT_S", 0.0)
-    monkeypatch.setattr("relay.transports.websocket.PONG_S", 0.05)
+    monkeypatch.setattr("relay.transports.websocket.PONG_S", 1.0)
 
     def falls_silent(raw: RawVendor, connection: socket.socket) -> None:
         first = raw.connections == 1

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 import redis
 
+from relay import ledger, session
 from relay.errors import (
     CredentialRefused,
     Gone,
@@ -30,6 +31,9 @@ from tests.vendors.of_autoshares import AS, NO_APPLICATION, PASSWORD
 
 #: Threads that come at once.
 MANY = 16
+
+#: Seconds for which a process waits for another log-in where the wait has to end; and where it must not.
+MOMENT_S, LONG_S = 0.3, 60.0
 
 WRONG = answer({"State": "Failed", "Step": "BaseAuthentication", "Reason": "Invalid credentials"}, 401)
 
@@ -64,7 +68,8 @@ class Process:
     """What one process has: a ledger of its own, and a session."""
 
     def __init__(self, url: str, vendor: Vendor = AS) -> None:
-        settings = some_settings(url)
+        # A turn lasts as long as a lease: in no test does it end by itself.
+        settings = some_settings(url, RELAY_LEASE="60")
         self.scrubber = Scrubber(settings)
         self.ledger = Ledger(settings)
         self.session = Session(vendor, CREDENTIAL, self.ledger, self.scrubber)
@@ -81,6 +86,19 @@ class Process:
             self.session.get(carry)
         assert not self.session.is_open
         return raised.value
+
+
+@pytest.fixture(autouse=True)
+def a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every wait for another log-in end soon, and the rest after one that failed long after it."""
+    monkeypatch.setattr(session, "_PATIENCE_S", MOMENT_S)
+    monkeypatch.setattr(ledger, "LOG_IN_REST_MS", 10_000)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a wait for another log-in last as long as the machine needs to come to it."""
+    monkeypatch.setattr(session, "_PATIENCE_S", LONG_S)
 
 
 @pytest.fixture
@@ -110,6 +128,7 @@ def at_once(do: Callable[[], T], all_there: threading.Event) -> list[T]:
 
 
 @pytest.mark.promise(8)
+@pytest.mark.usefixtures("patience")
 def test_many_threads_log_in_once(process: Process) -> None:
     """Whoever comes while a log-in is under way gets its session; the vendor sees one log-in."""
     desk, all_there = Desk(), threading.Event()
@@ -126,6 +145,7 @@ def test_many_threads_log_in_once(process: Process) -> None:
 
 
 @pytest.mark.promise(8)
+@pytest.mark.usefixtures("patience")
 def test_a_session_that_ended_for_many_threads_is_renewed_once(process: Process) -> None:
     """Each of them met its end: the first renews it, the others take what is there by then."""
     desk, all_there = Desk(), threading.Event()
@@ -165,6 +185,7 @@ def test_a_vendor_without_a_log_in_has_no_session(redis_url: str) -> None:
 
 
 @pytest.mark.promise(8)
+@pytest.mark.usefixtures("patience")
 def test_processes_log_in_one_after_the_other(redis_url: str, process: Process) -> None:
     """While one logs in the other waits for its turn; then it logs in, since sessions are each one's own."""
     other, desk, under_way, go_on = Process(redis_url), Desk(), threading.Event(), threading.Event()

@@ -152,17 +152,19 @@ def test_sessions_that_end_at_once_do_not_use_up_the_log_ins_of_a_minute(
         return False
 
     exchange.on = ends_after_the_log_in
-    waits: list[int | None] = []
+    waits: list[int] = []
     for number in range(1, MANY):
         with pytest.raises((NotSent, Unknown)) as raised:
             talk(relay, held_alert(relay, number)).hold(AP.cancel_one(ACCOUNT, ORDER), urgent=True)
-        waits.append(getattr(raised.value, "wait_ms", None))
+        # Where the end is noticed only after the frame has left, it is unknown and waits for nothing.
+        if isinstance(raised.value, NotSent) and raised.value.wait_ms is not None:
+            waits.append(raised.value.wait_ms)
         gone()
 
     # Of the eight that a minute has, also where the machine needs seconds for what is a moment's.
     assert exchange.called("AuthenticateUser") <= 5
-    assert waits[-1] is not None
-    assert waits[-1] <= LOG_IN_REST_MOST_MS
+    assert waits
+    assert max(waits) <= LOG_IN_REST_MOST_MS
 
 
 @pytest.mark.promise(6, 8)

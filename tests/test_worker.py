@@ -85,7 +85,7 @@ def test_a_relay_that_has_stopped_leaves_no_thread_and_no_connection(
     with redis.Redis.from_url(redis_url) as client:
         threads = set(threading.enumerate())
         connections = {each["id"] for each in client.client_list()}
-        relay = compose(Settings.read(environ))
+        relay = compose(Settings.read({**environ, "RELAY_REPLY_WITHIN": "20"}))
         pipeline = Pipeline(relay.settings, relay.ledger, relay.lanes, relay.lines, relay.scrubber)
         relay.start()
         body = message(secret=SECRET, account="Sim101", order_id=place(broker), reply_when="confirmed")
@@ -121,7 +121,7 @@ def test_where_no_vendor_is_on_an_alert_still_comes_to_its_end(redis_url: str) -
         found = relay.ledger.read("a" * 32)
         return found if found and found.status.ended else None
 
-    ended = until(look, within=10, what="its end")
+    ended = until(look, what="its end")
     relay.worker.stop()
 
     assert ended.status is Status.EXPIRED

@@ -124,6 +124,8 @@ def test_fills_that_win_in_a_whole_account_are_told_order_by_order(row: Row, sta
 
     reply = stage.send(account=row.account, scope="account")
     until(lambda: stage.is_asked_for(filled), within=PATIENCE_S, what="the cancel")
+    # A list that comes after the call can only show what still works.
+    until(lambda: len(told(stage.record(reply))) == 2, within=PATIENCE_S, what="the list")
     stage.broker.fill(filled)
     stage.let_go([cancelled])
     record = stage.ended(reply)
@@ -225,6 +227,7 @@ def test_a_spelling_that_nobody_documents_is_no_evidence(
 
     reply = stage.cancel(order) if aim == "order" else stage.send(account=row.account, scope="account")
     until(lambda: stage.is_asked_for(order), within=PATIENCE_S, what="the cancel")
+    until(lambda: told(stage.record(reply)), within=PATIENCE_S, what="the order's entry")
     before = len(stage.calls("read"))
     while len(stage.calls("read")) <= before + LOOKS:
         # Asking for it again would bring it back into a state that is known.

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from relay.deliver import HEAD_START_S
-from relay.outcome import Outcome, Status
+from relay.outcome import Outcome, Sent, Status
+from relay.record import Record
 from tests.vendors.desk import TARGETS, Resting, reach, taken_by
 from tests.vendors.expectations import ROWS, Id, Row
 from tests.vendors.stage import Stage, outcomes
@@ -33,9 +34,15 @@ def test_exactly_what_is_meant_is_cancelled_and_proven(row: Row, target: str, st
     told = outcomes(record)
     if target == "client_order_id":
         assert list(told.values()) == [Outcome.CANCELLED]
-    elif in_time or told:
-        assert told == {row.as_id(desk[name]): Outcome.CANCELLED for name in meant}
+    else:
+        of_all = {row.as_id(desk[name]): Outcome.CANCELLED for name in meant}
+        assert told == of_all or (came_unnamed(record) and not in_time and told.items() <= of_all.items())
     check_the_calls(row, target, stage, in_time=in_time)
+
+
+def came_unnamed(record: Record) -> bool:
+    """Say whether neither a list in time nor an answer told which orders a call for many means."""
+    return any(progress.sent in {Sent.UNNAMED, Sent.MAYBE} for _, progress in record.cancels)
 
 
 def check_the_calls(row: Row, target: str, stage: Stage, *, in_time: bool) -> None:
@@ -114,9 +121,11 @@ def test_more_orders_than_a_list_shows_at_once_all_go(row: Row, stage: Stage) ->
     many = [stage.place() for _ in range(MANY)]
     meant = reach(row, "account")
 
+    began = time.monotonic()
     record = stage.ended(stage.send(account=row.account, scope="account"))
 
+    in_time = time.monotonic() - began < HEAD_START_S
     assert {stage.state(each) for each in many} == {row.cancelled}
     assert (stage.cancelled(), stage.touched()) == (meant, meant)
     assert record.status is Status.CONFIRMED
-    assert len(outcomes(record)) == MANY + len(meant)
+    assert len(outcomes(record)) == MANY + len(meant) or (came_unnamed(record) and not in_time)
