@@ -314,6 +314,8 @@ def test_a_worker_that_is_told_to_stop_hands_over_what_takes_too_long(
         relay.kill()
     broker.forget_calls()
     with worker(environ) as process:
+        # A call of the relay that was killed may come late: it says nothing of the worker.
+        until(lambda: process.log("taken_over"), within=30, what="the worker's start with the alert")
         until(lambda: broker.cancel_calls, within=30, what="the worker's first slow call")
         process.running.send_signal(signal.SIGTERM)
         status = process.wait(within=25)
