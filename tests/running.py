@@ -144,6 +144,14 @@ class Process:
         lines = [json.loads(line) for line in list(self.output) if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
+    def line_of(self, request_id: str) -> dict[str, Any]:
+        """Wait for an alert's line, by its reply's X-Request-ID: what was printed before is read then."""
+        (line,) = until(
+            lambda: [each for each in self.log("alert") if each["request_id"] == request_id],
+            what="the alert's line",
+        )
+        return line
+
     def signal_all(self, number: signal.Signals) -> None:
         """Signal the process and all that it forked."""
         os.killpg(self.running.pid, number)
@@ -217,15 +225,6 @@ class RunningRelay(Process):
         """Send a raw body to the webhook."""
         data = body.encode() if isinstance(body, str) else body
         return requests.post(f"{self.url}/webhook", data=data, headers=dict(headers or {}), timeout=30)
-
-    def line_of(self, answer: requests.Response) -> dict[str, Any]:
-        """Wait for the line of an answered alert, and give it: what was printed before it is read too."""
-        request_id = answer.headers["X-Request-ID"]
-        (line,) = until(
-            lambda: [each for each in self.log("alert") if each["request_id"] == request_id],
-            what="the alert's line",
-        )
-        return line
 
     def record(self, alert_id: str) -> dict[str, Any]:
         """Read an alert's record."""

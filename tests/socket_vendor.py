@@ -21,11 +21,13 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from relay.alarm import Alarm
+from relay.compose import Relay, compose
+from relay.settings import Settings
 from relay.transports.http import HttpTransport
 from relay.transports.websocket import WebSocketTransport
 from relay.vendor import Call, Frame, Order
 from relay.vendors.alphapoint_frames import AlphaPointFrames
-from tests.running import free_port, ports_held, until
+from tests.running import SECRET, free_port, ports_held, until
 
 #: Seconds of a call that is meant to be answered, on a machine that has much else to do.
 LONG = 20.0
@@ -286,3 +288,14 @@ def over_socket(url: str) -> dict[str, str]:
         "ALPHAPOINT_TRANSPORT": "websocket",
         "ALPHAPOINT_WS_URL": url,
     }
+
+
+@contextlib.contextmanager
+def led_to(vendor: SocketVendor, redis_url: str) -> Iterator[Relay]:
+    """Put a relay together that speaks to an exchange over its WebSocket; both end, and leave no thread."""
+    settings = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(vendor.url)}
+    relay = compose(Settings.read(settings))
+    with contextlib.closing(vendor):
+        yield relay
+        relay.stop()
+        gone()

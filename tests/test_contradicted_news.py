@@ -10,13 +10,11 @@ from websockets.sync.server import ServerConnection
 from relay import deliver
 from relay.alert import Alert, ReplyWhen
 from relay.cancel import Cancel, Scope
-from relay.compose import Relay, compose
+from relay.compose import Relay
 from relay.ledger import Key
 from relay.outcome import Outcome, Progress, Status
 from relay.record import Record
-from relay.settings import Settings
-from tests.running import SECRET
-from tests.socket_vendor import SocketVendor, gone, name_of, over_socket, reply
+from tests.socket_vendor import SocketVendor, led_to, name_of, reply
 from tests.vendors.of_alphapoint import ACCOUNT, OF_ACCOUNT, ORDER, row
 
 #: Long before any alert.
@@ -52,11 +50,9 @@ class Exchange:
 
 
 @pytest.fixture
-def exchange() -> Iterator[Exchange]:
-    """Give an exchange."""
-    exchange = Exchange()
-    yield exchange
-    exchange.vendor.close()
+def exchange() -> Exchange:
+    """Give an exchange, which ends with its relay."""
+    return Exchange()
 
 
 @pytest.fixture
@@ -64,11 +60,8 @@ def relay(redis_url: str, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -
     """Put a relay together that speaks to the exchange over its WebSocket."""
     # A bulk call is to start, however long a busy machine takes for handshake, log-in and list.
     monkeypatch.setattr(deliver, "FRESH_MS", 20_000)
-    environ = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(exchange.vendor.url)}
-    relay = compose(Settings.read(environ))
-    yield relay
-    relay.stop()
-    gone()
+    with led_to(exchange.vendor, redis_url) as relay:
+        yield relay
 
 
 def carried(relay: Relay, cancel: Cancel) -> Progress:

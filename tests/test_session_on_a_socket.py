@@ -10,15 +10,13 @@ from websockets.sync.server import ServerConnection
 
 from relay import ledger
 from relay.alert import Alert
-from relay.compose import Relay, compose
+from relay.compose import Relay
 from relay.converse import Conversations
 from relay.errors import NotSent, Unknown
 from relay.ledger import LOG_IN_REST_MOST_MS, Held, Key
 from relay.outcome import Progress
 from relay.record import Record
-from relay.settings import Settings
-from tests.running import SECRET
-from tests.socket_vendor import SocketVendor, gone, name_of, over_socket, reply
+from tests.socket_vendor import SocketVendor, gone, led_to, name_of, reply
 from tests.vendors.of_alphapoint import ACCOUNT, AP, OF_ACCOUNT, ORDER
 
 #: Threads that come at once: more than the failures that open a breaker.
@@ -48,11 +46,9 @@ class Exchange:
 
 
 @pytest.fixture
-def exchange() -> Iterator[Exchange]:
-    """Give an exchange."""
-    exchange = Exchange()
-    yield exchange
-    exchange.vendor.close()
+def exchange() -> Exchange:
+    """Give an exchange, which ends with its relay."""
+    return Exchange()
 
 
 @pytest.fixture
@@ -60,11 +56,8 @@ def relay(redis_url: str, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -
     """Put a relay together that speaks to the exchange over its WebSocket."""
     # Log-ins follow each other here faster than they ever do.
     monkeypatch.setattr(ledger, "LOG_IN_REST_MS", 5)
-    environ = {"REDIS_URL": redis_url, "RELAY_SECRET": SECRET, **over_socket(exchange.vendor.url)}
-    relay = compose(Settings.read(environ))
-    yield relay
-    relay.stop()
-    gone()
+    with led_to(exchange.vendor, redis_url) as relay:
+        yield relay
 
 
 def held_alert(relay: Relay, number: int = 1) -> Held:

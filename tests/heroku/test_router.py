@@ -7,7 +7,7 @@ import pytest
 from relay.sandbox.crosstrade import CrossTradeSandbox
 from tests.e2e import message, place, state
 from tests.heroku.stage import STORE_PASSWORD, Dyno, Heroku
-from tests.running import SECRET, TOKEN, relay_command, until
+from tests.running import SECRET, TOKEN, relay_command
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,7 @@ def test_an_alert_over_tls_is_confirmed(heroku: Heroku, dyno: Dyno) -> None:
     assert state(heroku.broker, order) == "Cancelled"
     request_id = answer.headers["X-Request-ID"]
     assert len(request_id) == 32
-    (line,) = until(
-        lambda: [each for each in dyno.log("alert") if each["request_id"] == request_id],
-        what="the line of the alert",
-    )
-    assert line["alert_id"] == answer.body["alert_id"]
+    assert dyno.line_of(request_id)["alert_id"] == answer.body["alert_id"]
 
 
 @pytest.mark.promise(8)

@@ -37,12 +37,13 @@ TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "408": {"status": 408},
     "500": {"status": 500},
     "a proxy's page": {"answer": "<html><title>Welcome</title></html>"},
+}
+
+#: What is no word of the vendor's at a log-in; a cancel is refused by it.
+AT_THE_LOG_IN: Mapping[str, Mapping[str, Any]] = {
     "a proxy's 403": {"status": 403, "answer": "<html><title>Just a moment</title></html>"},
     "a proxy's redirect": {"status": 302, "headers": {"Location": "/maintenance"}, "answer": ""},
 }
-
-#: What no cancel is put through: it is refused by them.
-AT_THE_LOG_IN = frozenset({"a proxy's 403", "a proxy's redirect"})
 
 #: What may happen to the answer to a call that was carried out.
 AFTER: Mapping[str, Mapping[str, Any]] = {
@@ -92,7 +93,7 @@ GARBLED: Mapping[str, Callable[[bytes], bytes]] = {
 
 #: What each kind of call is put through: a cancel all of it, the others one of each sort.
 CASES: Mapping[On, tuple[str, ...]] = {
-    "cancel": (*(name for name in TROUBLES if name not in AT_THE_LOG_IN), *AFTER, *GARBLED),
+    "cancel": (*TROUBLES, *AFTER, *GARBLED),
     "read": ("a byte at a time", "an answer cut in the middle", "500", "a proxy's page", *GARBLED),
     "login": (
         "no answer",
@@ -100,7 +101,7 @@ CASES: Mapping[On, tuple[str, ...]] = {
         "500",
         "half of it",
         "null for every value",
-        *sorted(AT_THE_LOG_IN),
+        *AT_THE_LOG_IN,
     ),
 }
 
@@ -141,7 +142,7 @@ def troubled(stage: Stage, on: On, name: str) -> Iterator[None]:
         with garbled(stage, on, GARBLED[name]):
             yield
         return
-    stage.broker.trouble = Trouble(on=on, **{**TROUBLES, **AFTER}[name])
+    stage.broker.trouble = Trouble(on=on, **{**TROUBLES, **AFTER, **AT_THE_LOG_IN}[name])
     try:
         yield
     finally:
